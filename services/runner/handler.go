@@ -1,0 +1,62 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+// A Handler does the work of one service. Both methods may be called again
+// for the same visit (after a crash, a lost ack), by several goroutines for
+// different visits, and Undo may come before its Do: each must be idempotent.
+type Handler interface {
+	// Do does the visit and returns its output, which is marshalled to JSON.
+	// An error made by [Reject] is a business no and final; any other error,
+	// or a panic, is tried again until the step's retries are used up. Do
+	// must return when ctx ends.
+	Do(ctx context.Context, v Visit) (output any, err error)
+	// Undo removes every effect of the visit. It returns nil if there is none.
+	Undo(ctx context.Context, v Visit) error
+}
+
+// A Visit is what a handler is asked to do or to undo.
+type Visit struct {
+	Document   events.DocumentID
+	Definition string
+	Version    int
+	Step       events.StepID
+	Number     int // 1 for the first visit of the document to the step
+	Attempt    int // 1 for the first delivery; it grows with each retry
+
+	// Input is what the step declares that it takes, a JSON object. For Undo
+	// it is the same as it was for Do.
+	Input json.RawMessage
+	// Output is what Do had returned. It is nil in Do, and in an Undo whose
+	// Do has no known end (it was timed out or cancelled).
+	Output json.RawMessage
+}
+
+// A Rejection is a business no: the step's outcome is rejected, with Code as
+// the reason that a person, a report or a boundary event goes by.
+type Rejection struct {
+	Code    string // from the service's closed list, such as "not-a-pdf"
+	Message string // for a person; holds no personal data
+}
+
+// Error returns the code and the message.
+func (r *Rejection) Error() string { return r.Code + ": " + r.Message }
+
+// Reject returns a [Rejection] as an error.
+func Reject(code, message string, args ...any) error {
+	return &Rejection{Code: code, Message: fmt.Sprintf(message, args...)}
+}
+
+// AsRejection returns the [Rejection] in err's chain, if there is one.
+func AsRejection(err error) (*Rejection, bool) {
+	var r *Rejection
+	ok := errors.As(err, &r)
+	return r, ok
+}
