@@ -1,0 +1,180 @@
+package events
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// MaxData is the greatest length of an event's data, in bytes. Anything
+// bigger goes to the file store, with a [File] in its place.
+const MaxData = 256 << 10
+
+// SourceCoordinator is the source of what a coordinator writes.
+const SourceCoordinator = "/docsaga/coordinator"
+
+// SourceOperator is the source of what a person decides through docsaga.
+const SourceOperator = "/docsaga/operator"
+
+// SourceService returns the source of what the named service writes.
+func SourceService(name string) string { return "/docsaga/services/" + name }
+
+var (
+	// ErrBadEvent reports bytes that are not an event of docsaga.
+	ErrBadEvent = errors.New("not a docsaga event")
+	// ErrTooLarge reports data of more than [MaxData] bytes. Put what is big
+	// into the file store.
+	ErrTooLarge = errors.New("event data is too large")
+	// ErrTaken reports that a slot holds another writer's event. Read it and
+	// decide anew.
+	ErrTaken = errors.New("slot is taken")
+	// ErrNotFound reports that what was asked for is not there.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict reports that a name already stands for something else.
+	ErrConflict = errors.New("already exists with other content")
+)
+
+// An Event is one message of the saga log.
+type Event struct {
+	Slot   Slot      // where it stands
+	Result Result    // what it decides; zero for a command and a submission
+	Source string    // who wrote it, a URI reference
+	Time   time.Time // the writer's clock, in milliseconds
+	Cause  string    // id of the event that it follows from; empty for a submission
+	Worker string    // nonce of the writer: tells its own event from another's
+	Trace  string    // W3C traceparent, or empty
+	Data   []byte    // JSON, see [Data]
+
+	Position Position  // set by the log
+	At       time.Time // when the log stored it, by the log's clock
+}
+
+// ID returns the event's id, unique in the log.
+func (e *Event) ID() string { return e.Slot.ID() }
+
+// Type returns the CloudEvents type: docsaga.<step>.<word>. The word is the
+// result for an outcome and for document.ended, undone or undo-failed for an
+// undone, and the kind for a command or a submission.
+func (e *Event) Type() string {
+	return SubjectRoot + "." + string(e.Slot.Step) + "." + e.word()
+}
+
+func (e *Event) word() string {
+	switch e.Slot.Kind {
+	case Outcome, Ended:
+		return e.Result.String()
+	case Undone:
+		if e.Result == Failed {
+			return "undo-failed"
+		}
+		return "undone"
+	case Redo, Undo, Submitted, Cancel, Compensate:
+		return e.Slot.Kind.String()
+	}
+	return ""
+}
+
+// resultOf reads the result back from an event's type.
+func resultOf(slot Slot, typ string) (Result, error) {
+	word, ok := strings.CutPrefix(typ, SubjectRoot+"."+string(slot.Step)+".")
+	if !ok {
+		return 0, fmt.Errorf("type %.100q in a slot of step %s", typ, slot.Step)
+	}
+	switch slot.Kind {
+	case Outcome, Ended:
+		if r, ok := parseResult(word); ok {
+			return r, nil
+		}
+	case Undone:
+		if word == "undone" {
+			return Completed, nil
+		}
+		if word == "undo-failed" {
+			return Failed, nil
+		}
+	case Redo, Undo, Submitted, Cancel, Compensate:
+		if word == slot.Kind.String() {
+			return 0, nil
+		}
+	}
+	return 0, fmt.Errorf("type %.100q in a slot %s", typ, slot.Kind)
+}
+
+// Check returns nil if the event can be written.
+func (e *Event) Check() error {
+	if err := e.Slot.Check(); err != nil {
+		return fmt.Errorf("events: %w: %w", err, ErrBadEvent)
+	}
+	if _, err := resultOf(e.Slot, e.Type()); err != nil {
+		return fmt.Errorf("events: result %d in slot %s: %w", e.Result, e.ID(), ErrBadEvent)
+	}
+	if e.Source == "" {
+		return fmt.Errorf("events: %s: source is missing: %w", e.ID(), ErrBadEvent)
+	}
+	if len(e.Data) > MaxData {
+		return fmt.Errorf("events: %s: %d bytes of data, at most %d: %w", e.ID(), len(e.Data), MaxData, ErrTooLarge)
+	}
+	return nil
+}
+
+// Data is an event's payload.
+type Data struct {
+	// Output is what the step made. That of document.submitted is what was
+	// submitted.
+	Output json.RawMessage `json:"output,omitempty"`
+	// Context holds the outputs of the steps on the way here, keyed by step;
+	// "document" is the submission's.
+	Context map[StepID]json.RawMessage `json:"context,omitempty"`
+	// Error says why, if the result is not completed.
+	Error *Error `json:"error,omitempty"`
+	// By says who asked for it, if a person did.
+	By *By `json:"by,omitempty"`
+}
+
+// An Error is the reason of an outcome that is not completed.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message,omitempty"`
+}
+
+// By is the person behind a command, and why.
+type By struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// ParseData reads an event's payload. No payload is the zero Data.
+func ParseData(raw []byte) (Data, error) {
+	var d Data
+	if len(raw) == 0 {
+		return d, nil
+	}
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return Data{}, fmt.Errorf("events: data: %w: %w", err, ErrBadEvent)
+	}
+	return d, nil
+}
+
+// Marshal returns the payload as JSON.
+func (d Data) Marshal() ([]byte, error) {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("events: data: %w", err)
+	}
+	return raw, nil
+}
+
+// With returns a context that holds step's output besides what is in context,
+// which it leaves as it is.
+func With(context map[StepID]json.RawMessage, step StepID, output json.RawMessage) map[StepID]json.RawMessage {
+	next := make(map[StepID]json.RawMessage, len(context)+1)
+	for k, v := range context {
+		next[k] = v
+	}
+	if len(output) > 0 {
+		next[step] = output
+	}
+	return next
+}
