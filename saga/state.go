@@ -1,0 +1,292 @@
+package saga
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+// A Phase says what is happening to a document.
+type Phase uint8
+
+// The phases. The zero Phase is that of a document that was not submitted.
+const (
+	Unknown Phase = iota
+	Running
+	Compensating // stopped: open visits are cancelled, then what was done is undone
+	Incident     // a person is needed
+	Ended
+)
+
+// String returns the phase's word.
+func (p Phase) String() string {
+	switch p {
+	case Unknown:
+		return "unknown"
+	case Running:
+		return "running"
+	case Compensating:
+		return "compensating"
+	case Incident:
+		return "incident"
+	case Ended:
+		return "ended"
+	}
+	return "unknown"
+}
+
+// A Status says where a visit is.
+type Status uint8
+
+// The statuses of visits. The zero Status is none of them.
+const (
+	Open       Status = iota + 1 // cued, no outcome yet
+	Joining                      // a parallel join that waits for more tokens
+	Done                         // completed
+	Refused                      // rejected
+	Broken                       // failed
+	Late                         // timed-out
+	Stopped                      // cancelled
+	Waiting                      // failed, and waits for a person
+	Undoing                      // its undo was commanded
+	UndoFailed                   // its undo failed, and waits for a person
+	Reverted                     // undone
+	Closed                       // nothing more to do about it
+)
+
+// String returns the status's word.
+func (s Status) String() string {
+	words := [...]string{
+		"", "open", "joining", "completed", "rejected", "failed", "timed-out", "cancelled",
+		"incident", "undoing", "undo-failed", "undone", "closed",
+	}
+	if int(s) < len(words) {
+		return words[s]
+	}
+	return ""
+}
+
+// A Visit is one time that a document comes to a node, in 16 bytes.
+type Visit struct {
+	node   uint16
+	number uint16
+	rank   uint16 // order of completion, from 1; 0 before
+	status Status
+	again  uint8  // number of the last undo command
+	bits   uint64 // deadline in Unix milliseconds; for a join, the flows on which a token waits
+}
+
+// Node returns the number of the visited node in its definition.
+func (v Visit) Node() int { return int(v.node) }
+
+// Number returns which visit of the node it is, from 1.
+func (v Visit) Number() int { return int(v.number) }
+
+// Status returns where the visit is.
+func (v Visit) Status() Status { return v.status }
+
+// Deadline returns when the visit is timed-out.
+func (v Visit) Deadline() (at time.Time, ok bool) {
+	if v.status != Open || v.bits == 0 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(v.bits)).UTC(), true //nolint:gosec // written from an int64
+}
+
+// inline is how many visits a State holds in itself; the rest lies in a string.
+const inline = 8
+
+// visitSize is the length of a visit in that string, in bytes.
+const visitSize = 16
+
+// A State is all that must be known of a document to fold its next event. It
+// holds no slice, map or pointer to anything that changes: copies are
+// independent, and == compares. The zero State is that of a document that was
+// not submitted.
+type State struct {
+	Seq       uint64        // of the last event folded
+	Verdict   events.Result // what it ends as, once that is known
+	StopStep  events.StepID // the step that stopped it, or empty
+	Reason    string        // why it was stopped
+	Anomalies uint16        // events that fit nowhere
+
+	ended     bool
+	submitted bool
+	ranks     uint16 // visits that have an outcome
+	open      uint16 // visits that are open
+	joining   uint16
+	incidents uint16
+	stuck     bool   // no token can move and none has ended
+	last      uint64 // the last event: node+1, visit, kind, again
+	count     uint16
+	first     [inline]Visit
+	more      string
+}
+
+// Phase returns what is happening to the document.
+func (s *State) Phase() Phase {
+	switch {
+	case s.ended:
+		return Ended
+	case !s.submitted:
+		return Unknown
+	case s.incidents > 0 || s.stuck:
+		return Incident
+	case s.Verdict != 0:
+		return Compensating
+	}
+	return Running
+}
+
+// Visits returns how many visits the state holds.
+func (s *State) Visits() int { return int(s.count) }
+
+// Visit returns a visit, in order of opening.
+func (s *State) Visit(i int) Visit {
+	if i < inline {
+		return s.first[i]
+	}
+	return decodeVisit(s.more[(i-inline)*visitSize:])
+}
+
+// Deadline returns the earliest deadline of the open visits.
+func (s *State) Deadline() (at time.Time, ok bool) {
+	for i := range s.Visits() {
+		v := s.Visit(i)
+		if d, has := v.Deadline(); has && (!ok || d.Before(at)) {
+			at, ok = d, true
+		}
+	}
+	return at, ok
+}
+
+func (s *State) set(i int, v Visit) {
+	if i < inline {
+		s.first[i] = v
+		return
+	}
+	at := (i - inline) * visitSize
+	b := make([]byte, 0, len(s.more))
+	b = append(b, s.more[:at]...)
+	b = appendVisit(b, v)
+	s.more = string(append(b, s.more[at+visitSize:]...))
+}
+
+// add appends a visit; it reports false if the state can hold no more.
+func (s *State) add(v Visit) bool {
+	if s.count >= events.MaxVisit {
+		return false
+	}
+	if s.count < inline {
+		s.first[s.count] = v
+	} else {
+		s.more += string(appendVisit(nil, v))
+	}
+	s.count++
+	return true
+}
+
+// find returns the index of a visit, the newest first.
+func (s *State) find(node, number int) (int, bool) {
+	for i := int(s.count) - 1; i >= 0; i-- {
+		if v := s.Visit(i); int(v.node) == node && int(v.number) == number {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// latest returns the index of the newest visit of a node.
+func (s *State) latest(node int) (int, bool) {
+	for i := int(s.count) - 1; i >= 0; i-- {
+		if v := s.Visit(i); int(v.node) == node {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func appendVisit(b []byte, v Visit) []byte {
+	b = binary.BigEndian.AppendUint16(b, v.node)
+	b = binary.BigEndian.AppendUint16(b, v.number)
+	b = binary.BigEndian.AppendUint16(b, v.rank)
+	b = append(b, byte(v.status), v.again)
+	return binary.BigEndian.AppendUint64(b, v.bits)
+}
+
+func decodeVisit[T string | []byte](b T) Visit {
+	raw := [visitSize]byte{}
+	copy(raw[:], b)
+	return Visit{
+		node: binary.BigEndian.Uint16(raw[0:]), number: binary.BigEndian.Uint16(raw[2:]), rank: binary.BigEndian.Uint16(raw[4:]),
+		status: Status(raw[6]), again: raw[7], bits: binary.BigEndian.Uint64(raw[8:]),
+	}
+}
+
+var errBadState = errors.New("saga: not the bytes of a state")
+
+// stateFormat is the first byte of an encoded State.
+const stateFormat = 1
+
+// AppendBinary appends the state in a form that [State.UnmarshalBinary] reads.
+func (s *State) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, stateFormat, byte(s.Verdict), flags(s.ended, s.submitted, s.stuck))
+	b = binary.BigEndian.AppendUint64(b, s.Seq)
+	b = binary.BigEndian.AppendUint64(b, s.last)
+	for _, n := range []uint16{s.Anomalies, s.ranks, s.open, s.joining, s.incidents, s.count} {
+		b = binary.BigEndian.AppendUint16(b, n)
+	}
+	for _, text := range []string{string(s.StopStep), s.Reason} {
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	for i := range s.Visits() {
+		b = appendVisit(b, s.Visit(i))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary reads what [State.AppendBinary] wrote.
+func (s *State) UnmarshalBinary(b []byte) error {
+	const head = 3 + 8 + 8 + 6*2
+	if len(b) < head || b[0] != stateFormat {
+		return errBadState
+	}
+	next := State{
+		Verdict: events.Result(b[1]), ended: b[2]&1 != 0, submitted: b[2]&2 != 0, stuck: b[2]&4 != 0,
+		Seq: binary.BigEndian.Uint64(b[3:]), last: binary.BigEndian.Uint64(b[11:]),
+	}
+	var count uint16
+	for i, n := range []*uint16{&next.Anomalies, &next.ranks, &next.open, &next.joining, &next.incidents, &count} {
+		*n = binary.BigEndian.Uint16(b[19+2*i:])
+	}
+	b = b[head:]
+	var texts [2]string
+	for i := range texts {
+		n, used := binary.Uvarint(b)
+		if used <= 0 || n > uint64(len(b)-used) {
+			return errBadState
+		}
+		texts[i], b = string(b[used:used+int(n)]), b[used+int(n):] //nolint:gosec // at most len(b)
+	}
+	next.StopStep, next.Reason = events.StepID(texts[0]), texts[1]
+	if len(b) != int(count)*visitSize {
+		return errBadState
+	}
+	for ; len(b) > 0; b = b[visitSize:] {
+		next.add(decodeVisit(b))
+	}
+	*s = next
+	return nil
+}
+
+func flags(bits ...bool) (b byte) {
+	for i, set := range bits {
+		if set {
+			b |= 1 << i
+		}
+	}
+	return b
+}
