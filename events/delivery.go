@@ -43,3 +43,26 @@ func (p Pattern) Subject() string {
 	}
 	return SubjectRoot + ".*." + p.Definition + "." + strconv.Itoa(p.Version) + ".*." + string(p.Step) + ".*." + kind
 }
+
+// CodeMalformed is the reason of a visit whose slot holds a message that is no
+// event.
+const CodeMalformed = "malformed"
+
+// Fact returns the event of a delivery as all readers must understand it. A
+// message in a slot decides it, whatever it says: one that is no event stands
+// for a failure with the code [CodeMalformed]. It returns false if the message
+// is in no slot, or in one that nothing follows from.
+func (d *Delivery) Fact() (*Event, bool) {
+	if d.Bad == nil {
+		return &d.Event, true
+	}
+	switch d.Event.Slot.Kind {
+	case Outcome, Undone, Ended:
+		e := d.Event
+		e.Result, e.Data = Failed, []byte(`{"error":{"code":"`+CodeMalformed+`"}}`)
+		return &e, true
+	case Redo, Undo, Submitted, Cancel, Compensate:
+		return &d.Event, true
+	}
+	return nil, false
+}

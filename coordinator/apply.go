@@ -1,0 +1,183 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// Start loads the shard's snapshot, if there is one, and returns where it ends.
+func (c *Coordinator) Start(ctx context.Context, number int) (uint64, error) {
+	s := c.shards[number]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := c.load(ctx, s); err != nil && !errors.Is(err, events.ErrNotFound) {
+		c.conf.Logger.Warn("snapshot left aside; the shard is read from its beginning", "shard", number, "error", err)
+		s.seq, s.saved = 0, 0
+		clear(s.documents)
+	}
+	target, err := c.log.Last(ctx, number)
+	if err != nil {
+		return 0, fmt.Errorf("coordinator: end of shard %d: %w", number, err)
+	}
+	s.target = target
+	if s.seq > target {
+		return 0, fmt.Errorf("coordinator: shard %d ends at %d, its snapshot at %d: the log has lost events", number, target, s.seq)
+	}
+	if s.seq == target {
+		return s.seq, c.enqueue(ctx, c.catchUp(s))
+	}
+	return s.seq, nil
+}
+
+// Apply folds the next messages of a shard, and decides about the documents
+// that they touched.
+func (c *Coordinator) Apply(ctx context.Context, number int, batch []events.Delivery) error {
+	tasks, err := c.fold(ctx, c.shards[number], batch)
+	if err != nil {
+		return err
+	}
+	if err := c.enqueue(ctx, tasks); err != nil {
+		return err
+	}
+	if err := c.save(ctx, c.shards[number], uint64(c.conf.SnapshotEvery)); err != nil { //nolint:gosec // positive
+		c.conf.Logger.Warn("snapshot", "shard", number, "error", err)
+	}
+	return nil
+}
+
+func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Delivery) ([]task, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	touched := make([]events.DocumentID, 0, len(batch))
+	for i := range batch {
+		seq := batch[i].Event.Position.Seq
+		if seq <= s.seq {
+			continue
+		}
+		e, ok := batch[i].Fact()
+		if batch[i].Bad != nil {
+			c.conf.Logger.Error("message is no event", "shard", s.number, "seq", seq, "error", batch[i].Bad)
+		}
+		if ok {
+			if err := c.foldOne(ctx, s, e); err != nil {
+				return nil, err
+			}
+			touched = append(touched, e.Slot.Document)
+		}
+		s.seq = seq
+	}
+	if !s.live {
+		if s.seq < s.target {
+			return nil, nil
+		}
+		return c.catchUp(s), nil
+	}
+	return s.decide(touched, time.Now()), nil
+}
+
+// catchUp decides about every open document: the log has been read as far as
+// it went at the start.
+func (c *Coordinator) catchUp(s *shard) []task {
+	s.live = true
+	ids := make([]events.DocumentID, 0, len(s.documents))
+	for id := range s.documents {
+		ids = append(ids, id)
+	}
+	return s.decide(ids, time.Now())
+}
+
+func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) error {
+	id := e.Slot.Document
+	doc := s.documents[id]
+	if doc == nil {
+		var err error
+		if doc, err = c.open(ctx, e); err != nil {
+			return err
+		}
+		s.documents[doc.id] = doc
+	}
+	if doc.definition == nil {
+		return nil
+	}
+	doc.state = doc.definition.Fold(doc.state, e)
+	if doc.state.Phase() == saga.Ended {
+		delete(s.documents, id)
+		s.deadlines.set(doc, time.Time{})
+		return nil
+	}
+	at, _ := doc.state.Deadline()
+	s.deadlines.set(doc, at)
+	return nil
+}
+
+// open returns a document that is not in memory: a new one, or one that has
+// ended and that something late is said about.
+func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, error) {
+	definition, err := c.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if !errors.Is(err, events.ErrNotFound) && !errors.Is(err, saga.ErrBadDefinition) {
+			return nil, fmt.Errorf("coordinator: %w", err)
+		}
+		c.conf.Logger.Error("document set aside: its definition cannot be had", "document", e.Slot.Document, "error", err)
+		return &document{id: e.Slot.Document}, nil
+	}
+	doc := &document{id: e.Slot.Document, definition: definition, place: -1}
+	if e.Slot.Kind == events.Submitted {
+		return doc, nil
+	}
+	history, err := c.log.History(ctx, e.Slot.Document)
+	if err != nil {
+		return nil, fmt.Errorf("coordinator: history of %s: %w", e.Slot.Document, err)
+	}
+	for i := range history {
+		if history[i].Position.Seq < e.Position.Seq {
+			doc.state = definition.Fold(doc.state, &history[i])
+		}
+	}
+	c.conf.Logger.Warn("late event", "event", e.ID(), "phase", doc.state.Phase())
+	return doc, nil
+}
+
+// decide returns what is to be written about the given documents.
+func (s *shard) decide(ids []events.DocumentID, now time.Time) []task {
+	var tasks []task
+	seen := make(map[events.DocumentID]struct{}, len(ids))
+	for _, id := range ids {
+		doc := s.documents[id]
+		if doc == nil || doc.definition == nil {
+			continue
+		}
+		if _, twice := seen[id]; twice {
+			continue
+		}
+		seen[id] = struct{}{}
+		for _, x := range doc.definition.Decide(&doc.state, now) {
+			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&doc.state, id)})
+		}
+	}
+	return tasks
+}
+
+// due decides about the documents whose deadline has passed.
+func (s *shard) due(now time.Time) []task {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.live {
+		return nil
+	}
+	var ids []events.DocumentID
+	for len(s.deadlines) > 0 && s.deadlines[0].due <= now.UnixMilli() {
+		ids = append(ids, s.deadlines[0].id)
+		s.deadlines.set(s.deadlines[0], time.Time{})
+	}
+	return s.decide(ids, now)
+}
+

@@ -1,0 +1,269 @@
+package coordinator
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// A Log is where the coordinator reads what it needs and writes what it decides.
+type Log interface {
+	Shards() int
+	Last(ctx context.Context, shard int) (uint64, error)
+	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
+	Write(ctx context.Context, e events.Event) (events.Event, error)
+}
+
+// Definitions returns definitions as they are deployed.
+type Definitions interface {
+	Get(ctx context.Context, name string, version int) (*saga.Definition, error)
+}
+
+// Snapshots keeps the last snapshot of each name.
+type Snapshots interface {
+	Save(ctx context.Context, name string, snapshot []byte) error
+	// Load returns the last one, or an error that wraps events.ErrNotFound.
+	Load(ctx context.Context, name string) ([]byte, error)
+}
+
+// Config adjusts a [Coordinator]. The zero Config is a good one.
+type Config struct {
+	// Poll is how often deadlines are looked at; default 250 ms.
+	Poll time.Duration
+	// SnapshotEvery is how many events of a shard lie between snapshots;
+	// default 50,000.
+	SnapshotEvery int
+	// Writers is how many decisions are written at once; default 256.
+	Writers int
+	// Logger gets what goes wrong; default slog.Default.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Poll < 0 || c.SnapshotEvery < 0 || c.Writers < 0 {
+		return c, errors.New("coordinator: a negative number in the configuration")
+	}
+	if c.Poll == 0 {
+		c.Poll = 250 * time.Millisecond
+	}
+	if c.SnapshotEvery == 0 {
+		c.SnapshotEvery = 50_000
+	}
+	if c.Writers == 0 {
+		c.Writers = 256
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+// A Coordinator is a feed.Reader of the log; it needs Run beside the feed.
+type Coordinator struct {
+	log         Log
+	definitions Definitions
+	snapshots   Snapshots
+	conf        Config
+	worker      string
+	shards      []*shard
+	queue       chan task
+}
+
+// A task is a decision to be written.
+type task struct {
+	definition *saga.Definition
+	document   events.DocumentID
+	decision   saga.Decision
+	cause      string
+}
+
+// New returns a coordinator. Feed it with feed.Run, and call Run.
+func New(log Log, definitions Definitions, snapshots Snapshots, conf Config) (*Coordinator, error) {
+	conf, err := conf.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Coordinator{
+		log: log, definitions: definitions, snapshots: snapshots, conf: conf,
+		worker: rand.Text()[:16], queue: make(chan task, 16*conf.Writers),
+	}
+	for i := range log.Shards() {
+		c.shards = append(c.shards, &shard{number: i, documents: make(map[events.DocumentID]*document)})
+	}
+	return c, nil
+}
+
+// Run writes what is decided, and watches the deadlines, until ctx ends. Then
+// it saves a snapshot of each shard and returns nil.
+func (c *Coordinator) Run(ctx context.Context) error {
+	g, inner := errgroup.WithContext(ctx)
+	for range c.conf.Writers {
+		g.Go(func() error { return c.write(inner) })
+	}
+	g.Go(func() error { return c.watch(inner) })
+	err := g.Wait()
+	if ctx.Err() == nil {
+		return err
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, s := range c.shards {
+		if err := c.save(last, s, 1); err != nil {
+			c.conf.Logger.Warn("snapshot on shutdown; the next start reads more of the log", "error", err)
+		}
+	}
+	return nil
+}
+
+// watch decides for documents whose deadline has passed.
+func (c *Coordinator) watch(ctx context.Context) error {
+	tick := time.NewTicker(c.conf.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		now := time.Now()
+		for _, s := range c.shards {
+			if err := c.enqueue(ctx, s.due(now)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *Coordinator) enqueue(ctx context.Context, tasks []task) error {
+	for _, t := range tasks {
+		select {
+		case c.queue <- t:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Open returns how many documents are open, over all shards.
+func (c *Coordinator) Open() int {
+	n := 0
+	for _, s := range c.shards {
+		s.mu.Lock()
+		n += len(s.documents)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// write takes decisions from the queue and writes them.
+func (c *Coordinator) write(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case t := <-c.queue:
+			c.writeOne(ctx, t)
+		}
+	}
+}
+
+// writeOne writes one decision, until it stands or another does in its place.
+func (c *Coordinator) writeOne(ctx context.Context, t task) {
+	pause := 50 * time.Millisecond
+	for {
+		e, err := c.event(ctx, t)
+		if err == nil {
+			_, err = c.log.Write(ctx, e)
+		}
+		if err == nil || errors.Is(err, events.ErrTaken) || ctx.Err() != nil {
+			return
+		}
+		c.conf.Logger.Warn("decision is tried again", "slot", t.decision.Slot(t.definition, t.document).ID(), "after", pause, "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
+}
+
+// event makes the event of a decision.
+func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
+	e := events.Event{
+		Slot: t.decision.Slot(t.definition, t.document), Result: t.decision.Result, Source: events.SourceCoordinator,
+		Time: time.Now().UTC().Truncate(time.Millisecond), Cause: t.cause, Worker: c.worker,
+	}
+	var data events.Data
+	if t.decision.Reason != "" {
+		data.Error = &events.Error{Code: t.decision.Reason}
+	}
+	if t.decision.Kind == events.Undo || t.decision.Merge {
+		history, err := c.log.History(ctx, t.document)
+		if err != nil {
+			return e, fmt.Errorf("coordinator: history of %s: %w", t.document, err)
+		}
+		if err := merge(&data, history, e.Slot); err != nil {
+			return e, err
+		}
+	}
+	raw, err := data.Marshal()
+	if err != nil {
+		return e, fmt.Errorf("coordinator: %s: %w", e.ID(), err)
+	}
+	e.Data = raw
+	return e, nil
+}
+
+// merge gives data the outputs of all completed steps as context, and the
+// output of the slot's own visit, if it has one.
+func merge(data *events.Data, history []events.Event, slot events.Slot) error {
+	for i := range history {
+		e := &history[i]
+		if e.Slot.Kind != events.Submitted && (e.Slot.Kind != events.Outcome || e.Result != events.Completed) {
+			continue
+		}
+		d, err := events.ParseData(e.Data)
+		if err != nil {
+			return fmt.Errorf("coordinator: %s: %w", e.ID(), err)
+		}
+		if e.Slot.Step == slot.Step && e.Slot.Visit == slot.Visit {
+			data.Output = d.Output
+			continue
+		}
+		data.Context = events.With(data.Context, e.Slot.Step, d.Output)
+	}
+	return nil
+}
+
+// A shard holds the open documents of one shard of the log.
+type shard struct {
+	number int
+
+	mu        sync.Mutex
+	seq       uint64 // the last event folded
+	saved     uint64 // the last event in the snapshot
+	target    uint64 // what the log held at the start; until then nothing is decided
+	live      bool
+	documents map[events.DocumentID]*document
+	deadlines deadlines
+}
+
+// A document is the state of an open document.
+type document struct {
+	id         events.DocumentID
+	definition *saga.Definition // nil if it was set aside
+	state      saga.State
+	due        int64 // Unix milliseconds
+	place      int   // in the heap of deadlines, or -1
+}

@@ -1,0 +1,107 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+// A snapshot is: one byte of format, the sequence it holds (8 bytes), and for
+// each open document four strings with their lengths before them: id,
+// definition, version, state. All numbers are big endian or uvarint.
+const snapshotFormat = 1
+
+var errBadSnapshot = errors.New("not a snapshot of this coordinator")
+
+func (s *shard) name() string { return "coordinator-" + strconv.Itoa(s.number) }
+
+// save writes the shard's snapshot if it is at least so many events ahead of
+// the last one.
+func (c *Coordinator) save(ctx context.Context, s *shard, ahead uint64) error {
+	snapshot, seq, err := s.encode(ahead)
+	if err != nil || snapshot == nil {
+		return err
+	}
+	if err := c.snapshots.Save(ctx, s.name(), snapshot); err != nil {
+		return fmt.Errorf("coordinator: save snapshot of shard %d: %w", s.number, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved = seq
+	return nil
+}
+
+func (s *shard) encode(ahead uint64) ([]byte, uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seq-s.saved < ahead || !s.live {
+		return nil, 0, nil
+	}
+	b := append(make([]byte, 0, 64+256*len(s.documents)), snapshotFormat)
+	b = binary.BigEndian.AppendUint64(b, s.seq)
+	for id, doc := range s.documents {
+		if doc.definition == nil {
+			continue
+		}
+		state, err := doc.state.AppendBinary(nil)
+		if err != nil {
+			return nil, 0, fmt.Errorf("coordinator: state of %s: %w", id, err)
+		}
+		for _, part := range []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(state)} {
+			b = binary.AppendUvarint(b, uint64(len(part)))
+			b = append(b, part...)
+		}
+	}
+	return b, s.seq, nil
+}
+
+// load reads the shard's snapshot. The caller holds the shard's lock.
+func (c *Coordinator) load(ctx context.Context, s *shard) error {
+	b, err := c.snapshots.Load(ctx, s.name())
+	if err != nil {
+		return fmt.Errorf("coordinator: load snapshot of shard %d: %w", s.number, err)
+	}
+	if len(b) < 9 || b[0] != snapshotFormat {
+		return errBadSnapshot
+	}
+	seq := binary.BigEndian.Uint64(b[1:])
+	clear(s.documents)
+	for b = b[9:]; len(b) > 0; {
+		var parts [4]string
+		for i := range parts {
+			n, used := binary.Uvarint(b)
+			if used <= 0 || n > uint64(len(b)-used) {
+				return errBadSnapshot
+			}
+			parts[i], b = string(b[used:used+int(n)]), b[used+int(n):] //nolint:gosec // at most len(b)
+		}
+		if err := c.loadOne(ctx, s, parts); err != nil {
+			return err
+		}
+	}
+	s.seq, s.saved = seq, seq
+	return nil
+}
+
+func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [4]string) error {
+	version, err := strconv.Atoi(parts[2])
+	if err != nil {
+		return errBadSnapshot
+	}
+	definition, err := c.definitions.Get(ctx, parts[1], version)
+	if err != nil {
+		return fmt.Errorf("coordinator: %w", err)
+	}
+	doc := &document{id: events.DocumentID(parts[0]), definition: definition, place: -1}
+	if err := doc.state.UnmarshalBinary([]byte(parts[3])); err != nil {
+		return fmt.Errorf("coordinator: %w", err)
+	}
+	s.documents[doc.id] = doc
+	at, _ := doc.state.Deadline()
+	s.deadlines.set(doc, at)
+	return nil
+}
