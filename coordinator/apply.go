@@ -180,4 +180,3 @@ func (s *shard) due(now time.Time) []task {
 	}
 	return s.decide(ids, now)
 }
-
