@@ -112,6 +112,7 @@ func (w *web) open(ctx context.Context, _ runner.Visit, location string) (found,
 // URL.
 func (w *web) follow(ctx context.Context, u *url.URL) (*http.Response, error) {
 	user := u.User
+	u.User = nil // a relative redirect would carry it on
 	for hop := 0; ; hop++ {
 		if err := w.allowed(u); err != nil {
 			return nil, err
@@ -177,9 +178,7 @@ func (w *web) allowed(u *url.URL) error {
 
 // ask sends one request and returns the answer, whatever its status.
 func (w *web) ask(ctx context.Context, u *url.URL, user *url.Userinfo) (*http.Response, error) {
-	bare := *u
-	bare.User, bare.Fragment = nil, ""
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, bare.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, runner.Reject(ReasonNotAllowed, "the location is no URL that can be asked for")
 	}
