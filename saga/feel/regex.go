@@ -1,0 +1,169 @@
+package feel
+
+import (
+	"regexp"
+	"strings"
+)
+
+const maxPattern = 2000 // bytes
+
+// compile turns an XPath pattern (DMN 1.5 refers to XQuery 1.0 and XPath 2.0
+// functions, section 7.6) into one of package regexp. The flags are s, m, i and
+// x. Back-references, character class subtraction, and Unicode blocks have no
+// counterpart there and are refused; so evaluation takes linear time.
+func (ev *evaluator) compile(pos int, pattern string, flags Value) *regexp.Regexp {
+	var set string
+	switch f := orNull(flags).(type) {
+	case String:
+		set = string(f)
+	case Null:
+	default:
+		ev.warn(pos, "flags must be a string")
+		return nil
+	}
+	prefix := ""
+	for _, f := range set {
+		switch f {
+		case 's', 'm', 'i':
+			prefix += string(f)
+		case 'x':
+			pattern = withoutSpace(pattern)
+		default:
+			ev.warn(pos, "flag %q is not one of s, m, i and x", f)
+			return nil
+		}
+	}
+	if len(pattern) > maxPattern || !ev.spend(10+len(pattern)*10) {
+		ev.warn(pos, "pattern is longer than %d bytes", maxPattern)
+		return nil
+	}
+	if prefix != "" {
+		prefix = "(?" + prefix + ")"
+	}
+	re, err := regexp.Compile(prefix + pattern)
+	if err != nil {
+		ev.warn(pos, "pattern: %v", err)
+		return nil
+	}
+	return re
+}
+
+// withoutSpace drops white space outside character classes, as the flag x wants.
+func withoutSpace(pattern string) string {
+	var b strings.Builder
+	inClass := 0
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		switch {
+		case c == '\\' && i+1 < len(pattern):
+			b.WriteByte(c)
+			i++
+			c = pattern[i]
+		case c == '[':
+			inClass++
+		case c == ']' && inClass > 0:
+			inClass--
+		case inClass == 0 && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// spendOnMatch counts the work of matching a pattern against s.
+func (ev *evaluator) spendOnMatch(re *regexp.Regexp, s string) bool {
+	return ev.spend(1 + len(s)*(1+len(re.String())/16)/16)
+}
+
+func matches(ev *evaluator, pos int, a []Value) Value {
+	re := ev.compile(pos, str(a[1]), a[2])
+	if re == nil || !ev.spendOnMatch(re, str(a[0])) {
+		return Null{}
+	}
+	return Bool(re.MatchString(str(a[0])))
+}
+
+func replace(ev *evaluator, pos int, a []Value) Value {
+	re := ev.compile(pos, str(a[1]), a[3])
+	if re == nil || !ev.spendOnMatch(re, str(a[0])) {
+		return Null{}
+	}
+	template, ok := replacement(str(a[2]), re.NumSubexp())
+	if !ok {
+		return ev.warn(pos, `replace: "$" must be followed by a digit, "\" by "$" or "\"`)
+	}
+	s := str(a[0])
+	var out []byte
+	last := 0
+	for _, m := range re.FindAllStringSubmatchIndex(s, ev.lim.List) {
+		out = append(out, s[last:m[0]]...)
+		out = re.ExpandString(out, template, s, m)
+		last = m[1]
+		if !ev.spend(1) || len(out) > ev.lim.String {
+			break
+		}
+	}
+	out = append(out, s[last:]...)
+	if !ev.fitsString(len(out)) {
+		return Null{}
+	}
+	return String(out)
+}
+
+// replacement turns $1 into ${1}, \$ into $$. A number that no group has loses
+// its last digits, as XPath says; a group that is not there is empty.
+func replacement(s string, groups int) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+			if i == len(s) || s[i] != '\\' && s[i] != '$' {
+				return "", false
+			}
+			b.WriteString(pick(s[i] == '$', "$$", `\`))
+		case c == '$':
+			i++
+			if i == len(s) || !isDigit(s[i]) {
+				return "", false
+			}
+			n := int(s[i] - '0')
+			for i+1 < len(s) && isDigit(s[i+1]) && n*10+int(s[i+1]-'0') <= groups {
+				i++
+				n = n*10 + int(s[i]-'0')
+			}
+			b.WriteString("${" + Int(int64(n)).String() + "}")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), true
+}
+
+func split(ev *evaluator, pos int, a []Value) Value {
+	re := ev.compile(pos, str(a[1]), nil)
+	if re == nil || !ev.spendOnMatch(re, str(a[0])) {
+		return Null{}
+	}
+	return ev.strings(re.Split(str(a[0]), ev.lim.List+1))
+}
+
+func extract(ev *evaluator, pos int, a []Value) Value {
+	re := ev.compile(pos, str(a[1]), nil)
+	if re == nil || !ev.spendOnMatch(re, str(a[0])) {
+		return Null{}
+	}
+	return ev.strings(re.FindAllString(str(a[0]), ev.lim.List+1))
+}
+
+func (ev *evaluator) strings(parts []string) Value {
+	if !ev.fits(len(parts)) {
+		return Null{}
+	}
+	list := make(List, len(parts))
+	for i, p := range parts {
+		list[i] = String(p)
+	}
+	return list
+}
