@@ -132,21 +132,29 @@ func (w *web) follow(ctx context.Context, u *url.URL) (*http.Response, error) {
 		if hop >= w.conf.Redirects {
 			return nil, runner.Reject(ReasonNotAllowed, "the server redirects more than %d times", max(0, w.conf.Redirects))
 		}
-		next, err := u.Parse(answer.Header.Get("Location"))
-		if err != nil || answer.Header.Get("Location") == "" {
-			return nil, runner.Reject(ReasonNotAllowed, "the server redirects to what is no URL")
-		}
-		if u.Scheme == "https" && next.Scheme == "http" {
-			return nil, runner.Reject(ReasonNotAllowed, "the server redirects from https to http")
-		}
-		if next.User != nil {
-			return nil, runner.Reject(ReasonNotAllowed, "the server redirects to a URL with credentials")
+		next, err := redirected(u, answer.Header.Get("Location"))
+		if err != nil {
+			return nil, err
 		}
 		if next.Host != u.Host || next.Scheme != u.Scheme {
 			user = nil
 		}
 		u = next
 	}
+}
+
+// redirected returns where a server sends us on to.
+func redirected(from *url.URL, location string) (*url.URL, error) {
+	next, err := from.Parse(location)
+	switch {
+	case err != nil || location == "":
+		return nil, runner.Reject(ReasonNotAllowed, "the server redirects to what is no URL")
+	case from.Scheme == "https" && next.Scheme == "http":
+		return nil, runner.Reject(ReasonNotAllowed, "the server redirects from https to http")
+	case next.User != nil:
+		return nil, runner.Reject(ReasonNotAllowed, "the server redirects to a URL with credentials")
+	}
+	return next, nil
 }
 
 // allowed returns nil if the URL may be asked for, as far as it can be told

@@ -187,6 +187,16 @@ func TestRedirectsAreFollowedAndCheckedEachTime(t *testing.T) {
 	wantRejected(t, conf, Input{Location: withUser + "/two"}, ReasonNotAllowed)
 }
 
+func TestARedirectNeverGivesUpTLS(t *testing.T) {
+	from := &url.URL{Scheme: "https", Host: "example.com", Path: "/a"}
+	if _, err := redirected(from, "http://example.com/a"); !isRejected(err, ReasonNotAllowed) {
+		t.Errorf("https to http: %v", err)
+	}
+	if to, err := redirected(from, "//example.org/b"); err != nil || to.String() != "https://example.org/b" {
+		t.Errorf("https to https: %v, %v", to, err)
+	}
+}
+
 func TestARedirectToAnotherServerTakesNoCredentialsAlong(t *testing.T) {
 	other, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := r.Header.Get("Authorization"); h != "" {
