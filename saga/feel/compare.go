@@ -27,7 +27,7 @@ func equal(x, y Value) (eq, ok bool) {
 		return x.f == y.(Function).f, true
 	}
 	c, ok := order(x, y)
-	return ok && c == 0, ok
+	return ok && c == 0, true // a local time equals none that has a zone
 }
 
 // same is equal where no answer means no.

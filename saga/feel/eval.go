@@ -178,7 +178,8 @@ func (ev *evaluator) dispatch(n node, e *env) Value {
 	case *functionNode:
 		return Function{&closure{params: n.params, body: n.body, env: e}}
 	case *instanceNode:
-		return Bool(instanceOf(ev.eval(n.x, e), n.typ))
+		x := ev.eval(n.x, e)
+		return Bool(ev.spendOn(x) && instanceOf(x, n.typ))
 	}
 	return Null{}
 }

@@ -69,7 +69,7 @@ type parser struct {
 	lexer
 	tok      token
 	nesting  int
-	noFilter bool // in an endpoint: the next "[" closes the range
+	noFilter bool // in an endpoint, where "[" may close the range
 	given    node // was read already and is the next primary
 }
 

@@ -11,7 +11,7 @@ func (p *parser) postfix() node {
 		case p.is("."):
 			p.advance()
 			x = &pathNode{pos, x, p.propertyName()}
-		case p.is("[") && !p.noFilter:
+		case p.is("[") && !(p.noFilter && p.lookahead(p.closesRange)):
 			p.advance()
 			filter := p.expression()
 			p.expect("]")
@@ -22,6 +22,25 @@ func (p *parser) postfix() node {
 			return x
 		}
 	}
+}
+
+// closesRange says whether the "[" at hand is the end of a range such as [1..5[,
+// because no filter follows it.
+func (p *parser) closesRange() bool {
+	p.advance()
+	switch p.tok.kind {
+	case tokEOF:
+		return true
+	case tokPunct:
+		return !p.is("(") && !p.is("[") && !p.is("{") && !p.is("-")
+	case tokWord:
+		switch p.tok.text {
+		case "and", "or", "between", "in", "then", "else", "return", "satisfies", "instance":
+			return true
+		}
+	case tokName, tokNumber, tokString, tokTemporal:
+	}
+	return false
 }
 
 func callable(x node) bool {

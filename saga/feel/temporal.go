@@ -41,6 +41,7 @@ const (
 	secondNanos = int64(time.Second)
 	dayNanos    = 24 * int64(time.Hour)
 	maxYear     = 999_999_999
+	maxSeconds  = 1 << 56 // of a duration, and its months; two added stay far from overflow
 )
 
 // zone is nothing (a local time), an offset, or a region whose offset depends

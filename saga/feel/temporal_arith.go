@@ -35,7 +35,8 @@ func plus(x, y Value) (Value, bool) {
 	case DayTimeDuration:
 		switch x := x.(type) {
 		case DayTimeDuration:
-			return seconds(x.sec+y.sec, x.nano+y.nano), true
+			sum := seconds(x.sec+y.sec, x.nano+y.nano)
+			return sum, -maxSeconds <= sum.sec && sum.sec <= maxSeconds
 		case DateTime:
 			v, ok := x.plus(y)
 			return v, ok
@@ -48,7 +49,8 @@ func plus(x, y Value) (Value, bool) {
 	case YearMonthDuration:
 		switch x := x.(type) {
 		case YearMonthDuration:
-			return YearMonthDuration{x.Months + y.Months}, true
+			sum := x.Months + y.Months
+			return YearMonthDuration{sum}, -maxSeconds <= sum && sum <= maxSeconds
 		case DateTime:
 			d, ok := x.date.plusMonths(y.Months)
 			return DateTime{d, x.nanos, x.zone}, ok
@@ -132,10 +134,10 @@ func scaled(x Value, t Number, ok bool) (Value, bool) {
 	if _, is := x.(YearMonthDuration); is {
 		whole, _ := scaleTo(t, 0, apd.RoundDown)
 		m, ok := whole.Int64()
-		return YearMonthDuration{m}, ok
+		return YearMonthDuration{m}, ok && -maxSeconds <= m && m <= maxSeconds
 	}
 	sec, ok := floorOf(t).Int64()
-	if !ok || sec > 1<<55 || sec < -1<<55 {
+	if !ok || sec > maxSeconds || sec < -maxSeconds {
 		return nil, false
 	}
 	frac, _ := sub(t, Int(sec))
@@ -229,7 +231,8 @@ func timeProperty(nanos int64, z zone, name string, at Date) Value {
 	case "minute":
 		return Int(nanos / (60 * secondNanos) % 60)
 	case "second":
-		return Int(nanos / secondNanos % 60)
+		n, _ := total(seconds(0, nanos%(60*secondNanos)))
+		return n
 	case "time offset":
 		if !z.set {
 			return Null{}

@@ -171,14 +171,14 @@ func parseDuration(s string) (Value, error) {
 		return nil, bad
 	}
 	if yok || mok {
-		if dok || hasClock || years > 1<<55 {
+		if dok || hasClock || years > maxSeconds/12-1 || months > maxSeconds/12 {
 			return nil, bad
 		}
 		n := years*12 + months
 		return YearMonthDuration{pick(negative, -n, n)}, nil
 	}
 	d, ok := parseClock(clock)
-	if !ok || days > 1<<45 {
+	if !ok || days > maxSeconds/86400/2 {
 		return nil, bad
 	}
 	d.sec += days * 86400
@@ -200,7 +200,7 @@ func parseClock(s string) (DayTimeDuration, bool) {
 		nanos, rest = n, whole+"S"
 	}
 	sec, rest, _ := component(rest, 'S')
-	const most = 1 << 50
+	const most = maxSeconds / 3600 / 4
 	if rest != "" || hours > most || minutes > most || sec > most {
 		return DayTimeDuration{}, false
 	}
