@@ -1,0 +1,122 @@
+// Package barrier makes the effect of a step in a database happen once, and
+// not at all once it was undone.
+//
+// A service calls [Do] or [Undo] in the transaction in which it writes its own
+// rows, and [Migrate] once before. The barrier keeps one row a visit:
+//
+//	(document, step, visit) -> 'do' | 'undo'
+//
+// As there is only one row, a do and an undo that run at the same time wait
+// for each other, and one of them sees what the other wrote. The row goes from
+// do to undo and never back: an undo that comes before its do leaves the row
+// as a tombstone, which refuses the do.
+//
+// It works on SQLite and on PostgreSQL at its default isolation or a higher
+// one. An error that is not [ErrUndone] means that the transaction must be
+// rolled back and may be tried again.
+package barrier
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/docsaga/docsaga/services/runner"
+)
+
+// ErrUndone reports that a visit was undone already, so that doing it now
+// would leave an effect that nothing removes. Roll back, and do not try again.
+var ErrUndone = errors.New("the visit was undone")
+
+// A Conn runs statements: a *sql.Tx for [Do] and [Undo].
+type Conn interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// The states of a visit's row.
+const (
+	stateDo   = "do"
+	stateUndo = "undo"
+)
+
+// Migrate makes the barrier's table if it is not there.
+func Migrate(ctx context.Context, db Conn) error {
+	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS docsaga_barrier (
+		document TEXT NOT NULL,
+		step     TEXT NOT NULL,
+		visit    INTEGER NOT NULL,
+		state    TEXT NOT NULL CHECK (state IN ('do', 'undo')),
+		PRIMARY KEY (document, step, visit))`)
+	if err != nil {
+		return fmt.Errorf("barrier: make the table: %w", err)
+	}
+	return nil
+}
+
+// Do notes in tx that the visit is done. It reports whether the caller is the
+// first and must write its rows; if not, they are there. It fails with
+// [ErrUndone] if the visit was undone.
+func Do(ctx context.Context, tx Conn, v runner.Visit) (first bool, err error) {
+	first, err = insert(ctx, tx, v, stateDo)
+	if err != nil || first {
+		return first, wrap("do", v, err)
+	}
+	var state string
+	row := tx.QueryRowContext(ctx, `SELECT state FROM docsaga_barrier WHERE document = $1 AND step = $2 AND visit = $3`,
+		v.Document, v.Step, v.Number)
+	if err := row.Scan(&state); err != nil {
+		return false, wrap("do", v, err)
+	}
+	if state == stateUndo {
+		return false, wrap("do", v, ErrUndone)
+	}
+	return false, nil
+}
+
+// Undo notes in tx that the visit is undone, for ever. It reports whether the
+// visit had been done, so that the caller must remove its rows; if not, there
+// are none: it was undone before, or not yet done and never will be.
+func Undo(ctx context.Context, tx Conn, v runner.Visit) (needed bool, err error) {
+	if needed, err = revoke(ctx, tx, v); err != nil || needed {
+		return needed, wrap("undo", v, err)
+	}
+	buried, err := insert(ctx, tx, v, stateUndo)
+	if err != nil || buried {
+		return false, wrap("undo", v, err)
+	}
+	// There is a row after all: an old undo, or a do that was committed since.
+	needed, err = revoke(ctx, tx, v)
+	return needed, wrap("undo", v, err)
+}
+
+// insert writes the visit's row and reports whether there was none before. It
+// waits for another transaction that is about to write the same row.
+func insert(ctx context.Context, tx Conn, v runner.Visit, state string) (bool, error) {
+	return changed(tx.ExecContext(ctx,
+		`INSERT INTO docsaga_barrier (document, step, visit, state) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		v.Document, v.Step, v.Number, state))
+}
+
+// revoke turns do into undo and reports whether there was a do.
+func revoke(ctx context.Context, tx Conn, v runner.Visit) (bool, error) {
+	return changed(tx.ExecContext(ctx,
+		`UPDATE docsaga_barrier SET state = 'undo' WHERE document = $1 AND step = $2 AND visit = $3 AND state = 'do'`,
+		v.Document, v.Step, v.Number))
+}
+
+func changed(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	rows, err := result.RowsAffected()
+	return rows == 1, err
+}
+
+func wrap(verb string, v runner.Visit, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("barrier: %s %s %s.%d: %w", verb, v.Document, v.Step, v.Number, err)
+}
