@@ -17,8 +17,10 @@ type Kind struct {
 	Also []Want
 
 	// Content makes the document anew at each call. No document is larger than
-	// 32 MiB, and making it takes a few times that in memory.
+	// 32 MiB, and making it takes a few times that in memory, or 128 MiB.
 	Content func() []byte
+	// Large documents have more than 1 MiB, or take long to make.
+	Large bool
 }
 
 // Accepts reports whether the end is a right one for the kind.
@@ -30,17 +32,32 @@ func (k Kind) Accepts(end Want) bool {
 // what is no PDF, broken structure, cycles and sizes, bombs, active content,
 // embedded files, encryption, and broken e-invoices.
 func Hostile() []Kind {
-	return slices.Concat(
+	kinds := slices.Concat(
 		noPDFs(), structures(), syntaxes(), trees(), sizes(), contents(), bombs(),
 		scripts(), actions(), carried(), encrypted(), invoices(),
 	)
+	for i := range kinds {
+		kinds[i].Large = slices.Contains(large(), kinds[i].Name)
+	}
+	return kinds
 }
 
-// Seeds returns the documents of all kinds of at most so many bytes, as seeds
-// for a fuzzer.
+func large() []string {
+	return []string{
+		"attached-zip-bomb", "attachment-bomb", "flate-bomb-10-gib", "invoice-lines-20k", "kids-300k", "lzw-bomb", "nested-dictionaries",
+		"objects-500k", "outline-100k", "outline-deep", "page-annotations-100k", "pages-100k", "pages-deep", "white-space-10-mb",
+		"flate-bomb", "flate-bomb-abbreviated", "flate-bomb-escaped", "object-stream-bomb", "flate-many-medium",
+	}
+}
+
+// Seeds returns the documents of at most so many bytes of all kinds that are
+// not large, as seeds for a fuzzer.
 func Seeds(maxBytes int) [][]byte {
 	var seeds [][]byte
 	for _, k := range Hostile() {
+		if k.Large {
+			continue
+		}
 		if c := k.Content(); len(c) <= maxBytes {
 			seeds = append(seeds, c)
 		}
@@ -56,11 +73,16 @@ func bomb() Want       { return stops(stepSecurity, "decompression-bomb") }
 func malware() Want    { return stops(stepSecurity, "malware") }
 func unreadable() Want { return stops(stepParsing, "unreadable") }
 func slow() Want       { return stops(stepParsing, "timeout") }
+func tooMuch() Want    { return stops(stepParsing, "too-large") }
 func badXML() Want     { return stops(stepValidation, "invoice-unreadable") }
 func badRules() Want   { return stops(stepValidation, "invoice-rules") }
 
-// A kind is made by one of these from its name, its right ends (the first is
-// the wanted one) and how it is made.
+// strained are the ends of a file that is too much for one reader or another,
+// by its nesting, its objects, its pages, or the time or memory that it takes.
+func strained() []Want { return []Want{bomb(), unreadable(), slow(), tooMuch()} }
+
+// kind makes a kind from its name, how it is made, and its right ends, of which
+// the first is the wanted one.
 func kind(name string, content func() []byte, want Want, also ...Want) Kind {
 	return Kind{Name: name, Want: want, Also: also, Content: content}
 }

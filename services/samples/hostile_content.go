@@ -16,16 +16,16 @@ func sizes() []Kind {
 		return rewritten(name, replace("[0 0 595 842]", media), want, also...)
 	}
 	return []Kind{
-		box("page-1e9-points", "[0 0 1000000000 1000000000]", ends(), unreadable(), slow()),
+		box("page-1e9-points", "[0 0 1000000000 1000000000]", ends(), strained()...),
 		box("page-empty-box", "[0 0 0 0]", ends(), unreadable()),
-		box("page-infinite", "[0 0 1e999 99999999999999999999999999999999999999999999]", ends(), unreadable(), slow()),
+		box("page-infinite", "[0 0 1e999 99999999999999999999999999999999999999999999]", ends(), strained()...),
 		box("page-negative", "[0 0 -595 -842]", ends(), unreadable()),
-		box("page-needle", "[0 0 0.001 14400]", ends(), unreadable(), slow()),
+		box("page-needle", "[0 0 0.001 14400]", ends(), strained()...),
 		box("page-no-box", "null", ends(), unreadable()),
-		changed("page-user-unit", func(f *file) { f.put(firstPage, "/UserUnit 1000000000") }, ends(), unreadable(), slow()),
+		changed("page-user-unit", func(f *file) { f.put(firstPage, "/UserUnit 1000000000") }, ends(), strained()...),
 		changed("page-annotations-100k", func(f *file) {
 			f.put(firstPage, "/Annots ["+strings.Repeat("<< /Subtype /Text /Rect [0 0 9 9] /Contents (n) >> ", 100_000)+"]")
-		}, ends(), unreadable(), slow(), bomb()),
+		}, ends(), strained()...),
 	}
 }
 
@@ -35,41 +35,41 @@ func contents() []Kind {
 		return changed(name, func(f *file) { f.objects[content] = flated("", []byte(operators)) }, want, also...)
 	}
 	return []Kind{
-		changed("forms-in-a-ring", func(f *file) { forms(f, 2, 1, true) }, ends(), unreadable(), slow()),
-		changed("forms-nested-1000", func(f *file) { forms(f, 1000, 1, false) }, ends(), unreadable(), slow()),
-		changed("forms-laugh", func(f *file) { forms(f, 12, 10, false) }, slow(), ends(), unreadable()),
-		draws("graphics-states-unbalanced", strings.Repeat("q ", 1_000_000), ends(), slow(), bomb()),
+		changed("forms-in-a-ring", func(f *file) { forms(f, 2, 1, true) }, ends(), strained()...),
+		changed("forms-nested-1000", func(f *file) { forms(f, 1000, 1, false) }, ends(), strained()...),
+		changed("forms-laugh", func(f *file) { forms(f, 12, 10, false) }, slow(), append(strained(), ends())...),
+		draws("graphics-states-unbalanced", strings.Repeat("q ", 1_000_000), ends(), strained()...),
 		changed("image-huge", func(f *file) {
 			f.add(stream("/Type /XObject /Subtype /Image /Width 100000 /Height 100000 /BitsPerComponent 8 /ColorSpace /DeviceRGB /Filter /FlateDecode", deflate(make([]byte, 1000))))
 			f.resources("/XObject << /I 7 0 R >>")
 			f.objects[content] = flated("", []byte("600 0 0 800 0 0 cm /I Do"))
-		}, ends(), unreadable(), slow(), bomb()),
+		}, ends(), strained()...),
 		draws("inline-image-unclosed", "BI /W 100 /H 100 /BPC 8 /CS /RGB ID "+strings.Repeat("\x01", 5000), ends(), unreadable()),
 		changed("pattern-in-itself", func(f *file) {
 			f.add(flated("/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 9 9] /XStep 1 /YStep 1 /Resources << /Pattern << /P 7 0 R >> >>", []byte("/Pattern cs /P scn 0 0 9 9 re f")))
 			f.resources("/Pattern << /P 7 0 R >>")
 			f.objects[content] = flated("", []byte("/Pattern cs /P scn 0 0 500 800 re f"))
-		}, ends(), unreadable(), slow()),
+		}, ends(), strained()...),
 		changed("soft-mask-in-itself", func(f *file) {
 			f.add(flated("/Type /XObject /Subtype /Form /BBox [0 0 500 800] /Group << /S /Transparency >> /Resources << /ExtGState << /G 8 0 R >> >>", []byte("/G gs 0 0 500 800 re f")))
 			f.add(obj("<< /Type /ExtGState /SMask << /S /Luminosity /G 7 0 R >> >>"))
 			f.resources("/ExtGState << /G 8 0 R >>")
 			f.objects[content] = flated("", []byte("/G gs 0 0 500 800 re f"))
-		}, ends(), unreadable(), slow()),
+		}, ends(), strained()...),
 		changed("text-100-mb", func(f *file) {
 			line := "(" + strings.Repeat("All work and no play. ", 50) + ") Tj T*\n"
 			f.objects[content] = stream("/Filter /FlateDecode", repeated([]byte("BT /F1 1 Tf 1 TL 0 800 Td\n"+strings.Repeat(line, 100)+"ET\n"), 100<<20/(len(line)*100)))
-		}, bomb(), slow(), ends()),
+		}, bomb(), append(strained(), ends())...),
 		changed("text-map-bomb", func(f *file) {
 			cmap := "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange\n" +
 				strings.Repeat("1 beginbfrange <00> <FF> <"+strings.Repeat("0041", 120)+"> endbfrange\n", 5000) + "endcmap end"
 			f.objects[font].value = fmt.Sprintf("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode %s >>", ref(f.add(flated("", []byte(cmap)))))
-		}, ends(), slow(), bomb()),
+		}, ends(), strained()...),
 		changed("type-3-font-in-itself", func(f *file) {
 			f.objects[font].value = "<< /Type /Font /Subtype /Type3 /FontBBox [0 0 9 9] /FontMatrix [1 0 0 1 0 0] /FirstChar 0 /LastChar 255 /Widths [1] " +
 				"/Encoding << /Differences [32 /a /b /c 68 /a /a /a] >> /CharProcs << /a 7 0 R /b 7 0 R >> /Resources << /Font << /F1 3 0 R >> >> >>"
 			f.add(flated("", []byte("9 0 d0 BT /F1 9 Tf (DDDD) Tj ET")))
-		}, ends(), unreadable(), slow()),
+		}, ends(), strained()...),
 	}
 }
 
@@ -97,7 +97,7 @@ func (f *file) resources(entries string) {
 // bombs are small files that unpack to large ones.
 func bombs() []Kind {
 	page := func(name, entries string, data func() []byte) Kind {
-		return changed(name, func(f *file) { f.objects[content] = stream(entries, data()) }, bomb(), slow(), unreadable())
+		return changed(name, func(f *file) { f.objects[content] = stream(entries, data()) }, bomb(), strained()...)
 	}
 	zeros := func(mib int) func() []byte { return func() []byte { return repeated(make([]byte, 1<<20), mib) } }
 	return []Kind{
@@ -128,8 +128,8 @@ func bombs() []Kind {
 				refs = append(refs, ref(f.add(stream("/Filter /FlateDecode", data))))
 			}
 			f.put(firstPage, "/Contents ["+strings.Join(refs, " ")+"]")
-		}, bomb(), slow()),
-		page("lzw-bomb", "/Filter /LZWDecode /DecodeParms << /EarlyChange 0 >>", func() []byte { return lzwed(make([]byte, 256<<20)) }),
+		}, bomb(), strained()...),
+		page("lzw-bomb", "/Filter /LZWDecode /DecodeParms << /EarlyChange 0 >>", func() []byte { return lzwed(make([]byte, 128<<20)) }),
 		kind("object-stream-bomb", func() []byte {
 			f := deliveryNote(1).file()
 			f.add(stream("/Type /ObjStm /N 1 /First 5 /Filter /FlateDecode", zeros(1024)()))
@@ -137,7 +137,7 @@ func bombs() []Kind {
 		}, bomb(), ends()),
 		kind("object-stream-count-huge", func() []byte {
 			return bytes.Replace(packedPlain(), []byte("/N 5"), []byte("/N 2147483647"), 1)
-		}, ends(), unreadable(), bomb()),
+		}, unreadable(), ends(), bomb()),
 		kind("object-stream-in-itself", func() []byte {
 			return bytes.Replace(packedPlain(), []byte("/N 5"), []byte("/N 5 /Extends 7 0 R"), 1)
 		}, ends(), unreadable()),
@@ -145,7 +145,7 @@ func bombs() []Kind {
 			for range 500_000 {
 				f.add(obj("null"))
 			}
-		}, ends(), unreadable(), slow(), bomb()),
+		}, ends(), strained()...),
 		page("run-length-bomb", "/Filter [/FlateDecode /RunLengthDecode]", func() []byte { return repeated(bytes.Repeat([]byte{129, 0}, 1<<19), 8) }),
 		kind("xref-stream-bomb", func() []byte {
 			f := file{}
@@ -154,7 +154,7 @@ func bombs() []Kind {
 			f.writeObject(b, 1, stream("/Type /XRef /Size 100000000 /W [1 4 2] /Root 1 0 R /Filter /FlateDecode", zeros(700)()))
 			fmt.Fprintf(b, "startxref\n%d\n%%%%EOF\n", start)
 			return b.Bytes()
-		}, bomb(), unreadable(), slow()),
+		}, bomb(), strained()...),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,27 +44,37 @@ func TestHostileHasKindsOfEveryTheme(t *testing.T) {
 
 func TestHostileIsTheSameEveryTimeAndSaysTruly(t *testing.T) {
 	again := Hostile()
+	for _, name := range large() {
+		if !slices.ContainsFunc(again, func(k Kind) bool { return k.Name == name }) {
+			t.Errorf("there is no kind %s", name)
+		}
+	}
+	plain, invoice := deliveryNote(1).PDF(), EInvoice(Example())
 	for i, k := range Hostile() {
 		content := k.Content()
 		if len(content) > 32<<20 {
 			t.Errorf("%s: %d bytes, want 32 MiB at most", k.Name, len(content))
 		}
-		if sha256.Sum256(content) != sha256.Sum256(again[i].Content()) {
+		if len(content) > 1<<20 && !k.Large {
+			t.Errorf("%s: %d bytes, and not called large", k.Name, len(content))
+		}
+		if !k.Large && sha256.Sum256(content) != sha256.Sum256(again[i].Content()) {
 			t.Errorf("%s: two calls returned different bytes", k.Name)
 		}
 		head := content[:min(len(content), 1028)]
 		if pdf := bytes.Contains(head, []byte("%PDF-")); pdf == (k.Want == notAPDF()) {
 			t.Errorf("%s: header of a PDF in the first KiB: %v, want %+v", k.Name, pdf, k.Want)
 		}
+		if bytes.Equal(content, plain) || bytes.Equal(content, invoice) {
+			t.Errorf("%s is the unchanged document", k.Name)
+		}
 	}
 }
 
 func TestChangesChangeWhatTheyClaim(t *testing.T) {
-	plain := deliveryNote(1).PDF()
+	kinds := map[string]Kind{}
 	for _, k := range Hostile() {
-		if bytes.Equal(k.Content(), plain) || bytes.Equal(k.Content(), EInvoice(Example())) {
-			t.Errorf("%s is the unchanged document", k.Name)
-		}
+		kinds[k.Name] = k
 	}
 	for name, want := range map[string]string{
 		"js-escaped-name": "#4a#61#76#61", "startxref-negative": "startxref\n-1\n", "pages-count-huge": "/Count 2147483647",
@@ -72,7 +83,7 @@ func TestChangesChangeWhatTheyClaim(t *testing.T) {
 		"xref-prev-to-itself": "/Prev ", "encrypted-unknown-handler": "Acme.Rights", "page-infinite": "1e999", "xref-count-huge": "0 4294967295",
 		"object-stream-in-itself": "/Extends 7 0 R", "trailer-root-wrong": "/Root 3 0 R", "forms-laugh": "/XObject << /X 7 0 R >>",
 	} {
-		if !bytes.Contains(named(t, name), []byte(want)) {
+		if !bytes.Contains(kinds[name].Content(), []byte(want)) {
 			t.Errorf("%s does not hold %q", name, want)
 		}
 	}
@@ -80,22 +91,10 @@ func TestChangesChangeWhatTheyClaim(t *testing.T) {
 		"js-escaped-name": "/JavaScript", "js-object-stream": "/JavaScript", "js-encrypted-empty-password": "app.alert", "no-trailer": "trailer",
 		"no-startxref": "startxref", "no-xref": "xref", "eicar-attached": "EICAR", "trailer-root-missing": "/Root", "eicar-hexadecimal": "EICAR",
 	} {
-		if bytes.Contains(named(t, name), []byte(without)) {
+		if bytes.Contains(kinds[name].Content(), []byte(without)) {
 			t.Errorf("%s holds %q", name, without)
 		}
 	}
-}
-
-// named returns the content of one kind.
-func named(t *testing.T, name string) []byte {
-	t.Helper()
-	for _, k := range Hostile() {
-		if k.Name == name {
-			return k.Content()
-		}
-	}
-	t.Fatalf("there is no kind %s", name)
-	return nil
 }
 
 func TestBombsUnpackToWhatTheyClaim(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +14,7 @@ import (
 type object struct {
 	value  string
 	stream []byte
+	length string // of the stream, as its dictionary says; empty is what is true
 }
 
 // obj returns an object that is a plain value.
@@ -102,11 +104,11 @@ func (f *file) writeObject(b *bytes.Buffer, number int, o object) {
 	if o.stream == nil {
 		b.WriteString(value)
 	} else {
-		length := ""
-		if !strings.Contains(value, "/Length ") {
-			length = fmt.Sprintf("/Length %d ", len(data))
+		length := o.length
+		if length == "" {
+			length = strconv.Itoa(len(data))
 		}
-		fmt.Fprintf(b, "<< %s%s >>\nstream\n", length, value)
+		fmt.Fprintf(b, "<< /Length %s %s >>\nstream\n", length, value)
 		b.Write(data)
 		b.WriteString("\nendstream")
 	}
