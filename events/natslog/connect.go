@@ -1,0 +1,71 @@
+package natslog
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// ConnectOptions says how to reach a server. The zero ConnectOptions connects
+// without credentials, over TLS if the URL says so.
+type ConnectOptions struct {
+	Name            string // shown in the server's list of connections
+	CredentialsFile string // NATS credentials: JWT and seed
+	CAFile          string // PEM certificates that the server's must chain to
+	Logger          *slog.Logger
+	InProcess       nats.InProcessConnProvider // an embedded server, instead of a URL
+}
+
+// Connect connects to the server at url, or to several of one cluster,
+// separated by commas. Once connected it reconnects for ever. What the server
+// refuses for lack of a permission is logged: to the caller it looks like a
+// timeout.
+func Connect(url string, opts ConnectOptions) (*nats.Conn, error) {
+	log := opts.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	log = log.With("connection", opts.Name)
+	options := []nats.Option{
+		nats.Name(opts.Name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, time.Second),
+		nats.PingInterval(20 * time.Second),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			switch {
+			case errors.Is(err, nats.ErrPermissionViolation):
+				log.Error("nats: permission denied", "error", err)
+			case sub != nil:
+				log.Warn("nats: asynchronous error", "error", err, "subject", sub.Subject)
+			default:
+				log.Warn("nats: asynchronous error", "error", err)
+			}
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("nats: disconnected", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info("nats: connected again", "server", nc.ConnectedServerName())
+		}),
+	}
+	if opts.CredentialsFile != "" {
+		options = append(options, nats.UserCredentials(opts.CredentialsFile))
+	}
+	if opts.CAFile != "" {
+		options = append(options, nats.RootCAs(opts.CAFile))
+	}
+	if opts.InProcess != nil {
+		options = append(options, nats.InProcessServer(opts.InProcess))
+	}
+	nc, err := nats.Connect(url, options...)
+	if err != nil {
+		return nil, fmt.Errorf("natslog: connect to %s: %w", url, err)
+	}
+	return nc, nil
+}

@@ -1,0 +1,191 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+// Cues yields the deliveries of a queue on one shard, which must have been
+// prepared. Not more than inFlight of them are at once with the caller or on
+// their way to it; a delivery counts until its Ack or Nak, so each must get
+// one. What is not answered within the ack wait is handed out again. Cues
+// heals lost connections and consumers by itself and ends when ctx ends. An
+// error is the last thing it yields.
+func (l *Log) Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error] {
+	return func(yield func(events.Delivery, error) bool) {
+		c := cues{l: l, queue: queue, shard: shard, most: max(1, inFlight), freed: make(chan struct{}, 1), yield: yield}
+		err := l.checkShard(shard)
+		if err == nil {
+			err = c.run(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			yield(events.Delivery{}, fmt.Errorf("natslog: cues of %s on shard %d: %w", queue, shard, err))
+		}
+	}
+}
+
+// A cues is the state of one Cues.
+type cues struct {
+	l     *Log
+	queue string
+	shard int
+	most  int
+	out   atomic.Int64  // deliveries with the caller
+	freed chan struct{} // says that out has fallen
+	yield func(events.Delivery, error) bool
+}
+
+func (c *cues) run(ctx context.Context) error {
+	if err := c.exists(ctx); err != nil {
+		return err
+	}
+	p, err := newPuller(c.l.nc, shardName(c.shard), c.queue, c.most)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	connected := c.l.nc.StatusChanged(nats.CONNECTED)
+	defer c.l.nc.RemoveStatusListener(connected)
+	timer := time.NewTimer(silence)
+	defer timer.Stop()
+	for {
+		if err := c.fill(p); err != nil {
+			return err
+		}
+		timer.Reset(silence)
+		why := ""
+		select {
+		case m := <-p.messages:
+			var s sign
+			if s, why = p.look(m); s == isMessage {
+				if !c.hand(m) {
+					return nil
+				}
+			}
+			if s != isLost {
+				continue
+			}
+		case <-c.freed:
+			continue
+		case <-connected:
+			why = "the connection was lost"
+		case <-timer.C:
+			if p.wanted == 0 {
+				continue // nothing was asked for, so silence means nothing
+			}
+			why = "no heartbeat"
+		case <-ctx.Done():
+			return nil
+		}
+		if err := c.again(ctx, p, why); err != nil {
+			return err
+		}
+	}
+}
+
+// fill requests as many as may be in flight. It waits until it can ask for
+// several, unless nothing else is under way.
+func (c *cues) fill(p *puller) error {
+	free := c.most - int(c.out.Load()) - p.wanted
+	if free <= 0 || p.wanted > 0 && 2*free < c.most {
+		return nil
+	}
+	return p.request(free)
+}
+
+// hand gives a message to the caller.
+func (c *cues) hand(m *nats.Msg) (more bool) {
+	d, err := delivery(m, c.shard)
+	if err != nil {
+		c.l.log.Warn("natslog: not a delivery", "queue", c.queue, "error", err)
+		return true
+	}
+	c.out.Add(1)
+	d.Receipt = &receipt{c: c, msg: m}
+	return c.yield(d, nil)
+}
+
+// again prepares for new requests after those under way were lost.
+func (c *cues) again(ctx context.Context, p *puller, why string) error {
+	c.l.log.Warn("natslog: asking for cues again", "queue", c.queue, "shard", c.shard, "reason", why)
+	p.wanted = 0
+	for backoff := 5 * firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
+		if pause(ctx, backoff) != nil {
+			return nil //nolint:nilerr // the end of ctx ends the loop, too
+		}
+		err := c.exists(ctx)
+		if err == nil || !isTemporary(err) {
+			return err
+		}
+	}
+}
+
+// exists makes the queue's consumer anew if it is gone.
+func (c *cues) exists(ctx context.Context) error {
+	has, err := c.l.filters(ctx, c.queue, c.shard)
+	if err != nil || has != nil {
+		return err
+	}
+	filters, _, err := c.l.remembered(ctx, c.queue)
+	if err != nil {
+		return err
+	}
+	if len(filters) == 0 {
+		return fmt.Errorf("queue was never prepared: %w", events.ErrNotFound)
+	}
+	c.l.log.Warn("natslog: the queue's consumer is gone; it is made anew and delivers everything again",
+		"queue", c.queue, "shard", c.shard)
+	return c.l.provide(ctx, c.queue, c.shard, filters)
+}
+
+// A receipt answers a delivery of a consumer.
+type receipt struct {
+	c    *cues
+	msg  *nats.Msg
+	once sync.Once
+}
+
+var errAnswered = errors.New("natslog: the delivery was answered already")
+
+func (r *receipt) Ack() error { return r.end("+ACK") }
+
+func (r *receipt) Nak(delay time.Duration) error {
+	if delay <= 0 {
+		return r.end("-NAK")
+	}
+	return r.end(fmt.Sprintf(`-NAK {"delay":%d}`, delay.Nanoseconds()))
+}
+
+func (r *receipt) Working() error {
+	return r.answer("+WPI")
+}
+
+func (r *receipt) end(word string) error {
+	err := errAnswered
+	r.once.Do(func() {
+		err = r.answer(word)
+		r.c.out.Add(-1)
+		select {
+		case r.c.freed <- struct{}{}:
+		default:
+		}
+	})
+	return err
+}
+
+func (r *receipt) answer(word string) error {
+	if err := r.c.l.nc.Publish(r.msg.Reply, []byte(word)); err != nil {
+		return fmt.Errorf("natslog: answer %s to %s: %w", word[:4], r.msg.Subject, err)
+	}
+	return nil
+}
+

@@ -1,0 +1,174 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+const (
+	followBatch = 500
+	followBytes = 16 << 20
+)
+
+// ErrGap reports that messages of the log which must exist cannot be had.
+var ErrGap = errors.New("messages are missing from the log")
+
+// errAgain marks what a new consumer heals.
+var errAgain = errors.New("follow with a new consumer")
+
+// Follow yields all messages of one shard after a position, in order, for
+// ever, in batches of 1 to 500: what is there, without waiting for more. A
+// Delivery's Receipt is nil; Bad says why a message is no event, and then only
+// Slot, if the subject has one, Position and At are set. Follow heals lost
+// connections and consumers by itself and ends when ctx ends. An error is the
+// last thing it yields; it wraps [ErrGap] if the log is shorter than the
+// position, or a message is missing.
+func (l *Log) Follow(ctx context.Context, after events.Position) iter.Seq2[[]events.Delivery, error] {
+	return func(yield func([]events.Delivery, error) bool) {
+		f := follower{l: l, after: after, yield: yield}
+		fail := func(err error) {
+			if ctx.Err() == nil {
+				yield(nil, fmt.Errorf("natslog: follow after %v: %w", f.after, err))
+			}
+		}
+		last, err := l.Last(ctx, after.Shard)
+		if err == nil && after.Seq > last {
+			err = fmt.Errorf("the log ends at %d: %w", last, ErrGap)
+		}
+		if err != nil {
+			fail(err)
+			return
+		}
+		for backoff := firstBackoff; ctx.Err() == nil; backoff = min(2*backoff, lastBackoff) {
+			before := f.after
+			err := f.run(ctx)
+			if err == nil {
+				return
+			}
+			if !errors.Is(err, errAgain) && !isTemporary(err) || f.gaps > 3 {
+				fail(err)
+				return
+			}
+			if f.after != before {
+				backoff, f.gaps = firstBackoff, 0
+			}
+			l.log.Warn("natslog: following again", "after", f.after.String(), "reason", err)
+			if pause(ctx, backoff) != nil {
+				return
+			}
+		}
+	}
+}
+
+// A follower is the state of one Follow.
+type follower struct {
+	l     *Log
+	after events.Position
+	yield func([]events.Delivery, error) bool
+	gaps  int // how often the same message was missing
+}
+
+// run follows with one consumer. It returns nil if the loop was left.
+func (f *follower) run(ctx context.Context) error {
+	stream := shardName(f.after.Shard)
+	consumer, err := f.l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.after.Seq + 1,
+		AckPolicy: jetstream.AckNonePolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	name := consumer.CachedInfo().Name
+	defer func() {
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = f.l.js.DeleteConsumer(clean, stream, name) // or it ends by itself, after its InactiveThreshold
+	}()
+	p, err := newPuller(f.l.nc, stream, name, followBatch)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	p.maxBytes = followBytes
+	connected := f.l.nc.StatusChanged(nats.CONNECTED)
+	defer f.l.nc.RemoveStatusListener(connected)
+	timer := time.NewTimer(silence)
+	defer timer.Stop()
+	for {
+		if p.wanted <= followBatch/2 {
+			if err := p.request(followBatch - p.wanted); err != nil {
+				return err
+			}
+		}
+		timer.Reset(silence)
+		select {
+		case m := <-p.messages:
+			more, err := f.take(p, m)
+			if err != nil || !more {
+				return err
+			}
+		case <-connected:
+			return fmt.Errorf("the connection was lost: %w", errAgain)
+		case <-timer.C:
+			return fmt.Errorf("the consumer has fallen silent: %w", errAgain)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// take yields m and what has come besides it.
+func (f *follower) take(p *puller, m *nats.Msg) (more bool, err error) {
+	batch := make([]events.Delivery, 0, 1+min(len(p.messages), followBatch))
+	for {
+		switch s, what := p.look(m); s {
+		case isMessage:
+			d, derr := delivery(m, f.after.Shard)
+			if derr == nil && d.Event.Position.Seq != f.after.Seq+1 {
+				derr = fmt.Errorf("got %d instead of %d: %w: %w", d.Event.Position.Seq, f.after.Seq+1, ErrGap, errAgain)
+				f.gaps++
+			}
+			if derr != nil {
+				err = derr
+			} else {
+				f.after = d.Event.Position
+				batch = append(batch, d)
+			}
+		case isLost:
+			err = fmt.Errorf("the server says %s: %w", what, errAgain)
+		case isHeartbeat, isEnd:
+		}
+		if err == nil && len(batch) < followBatch {
+			select {
+			case m = <-p.messages:
+				continue
+			default:
+			}
+		}
+		break
+	}
+	if len(batch) > 0 && !f.yield(batch, nil) {
+		return false, nil
+	}
+	return true, err
+}
+
+// delivery returns what a message of a consumer says, without a receipt.
+func delivery(m *nats.Msg, shard int) (events.Delivery, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return events.Delivery{}, fmt.Errorf("reply subject %.200q: %w", m.Reply, err)
+	}
+	e, bad := events.Decode(m.Subject, m.Header, m.Data)
+	e.Position, e.At = events.Position{Shard: shard, Seq: meta.Sequence.Stream}, meta.Timestamp.UTC()
+	return events.Delivery{Event: e, Bad: bad, Attempt: int(meta.NumDelivered)}, nil
+}

@@ -1,0 +1,109 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// window is how many publishes may wait for their acknowledgement at once.
+const window = 4000
+
+// Options adjusts a [Log]. The zero Options is a good one.
+type Options struct {
+	// Logger gets warnings about what the log heals by itself; default
+	// slog.Default().
+	Logger *slog.Logger
+	// AckWait is how long a delivery may stay unanswered before it is handed
+	// out again, for queues that [Log.Prepare] makes; default 30 s.
+	AckWait time.Duration
+}
+
+// A Log is the saga log of one server. Its methods may be called at once.
+type Log struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	conf    Config
+	log     *slog.Logger
+	ackWait time.Duration
+
+	room        chan struct{} // holds one token for each publish under way
+	groups      []group       // one a shard; nil unless writers combine
+	definitions jetstream.KeyValue
+	queueFilter jetstream.KeyValue
+
+}
+
+// Open returns the log on nc's server. Its error wraps [ErrNotProvisioned] if
+// there is none, and [ErrDrift] if its settings are not what they must be.
+func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("natslog: open: %w", err)
+	}
+	conf, err := discover(ctx, js)
+	if err != nil {
+		return nil, fmt.Errorf("natslog: open: %w", err)
+	}
+	l := &Log{nc: nc, js: js, conf: conf, log: opts.Logger, ackWait: opts.AckWait, room: make(chan struct{}, window)}
+	if l.log == nil {
+		l.log = slog.Default()
+	}
+	if l.ackWait == 0 {
+		l.ackWait = 30 * time.Second
+	}
+	if err := l.CheckSettings(ctx); err != nil {
+		return nil, err
+	}
+	if l.definitions, err = l.bucket(ctx, definitionsBucket); err != nil {
+		return nil, err
+	}
+	if l.queueFilter, err = l.bucket(ctx, queuesBucket); err != nil {
+		return nil, err
+	}
+	if conf.Durability == Strict && conf.Replicas == 1 {
+		l.groups = make([]group, conf.Shards)
+	}
+	return l, nil
+}
+
+func (l *Log) bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
+	kv, err := l.js.KeyValue(ctx, name)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("natslog: open bucket %s: %w", name, ErrNotProvisioned)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("natslog: open bucket %s: %w", name, err)
+	}
+	return kv, nil
+}
+
+// Shards returns how many shards the log has.
+func (l *Log) Shards() int { return l.conf.Shards }
+
+// Config returns what the log was provisioned with.
+func (l *Log) Config() Config { return l.conf }
+
+// Last returns the sequence of the last message of a shard; 0 if it is empty.
+func (l *Log) Last(ctx context.Context, shard int) (uint64, error) {
+	if err := l.checkShard(shard); err != nil {
+		return 0, err
+	}
+	stream, err := l.js.Stream(ctx, shardName(shard))
+	if err != nil {
+		return 0, fmt.Errorf("natslog: last of shard %d: %w", shard, err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+func (l *Log) checkShard(shard int) error {
+	if shard < 0 || shard >= l.conf.Shards {
+		return fmt.Errorf("natslog: shard %d: the log has %d", shard, l.conf.Shards)
+	}
+	return nil
+}

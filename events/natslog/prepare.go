@@ -1,0 +1,173 @@
+package natslog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+const (
+	maxAckPending = 10_000
+	// lockTTL frees the lock of a process that died while it held it.
+	lockTTL = 10 * time.Second
+)
+
+// Prepare makes sure that on every shard the durable consumer of a queue
+// exists and selects at least these patterns, besides what it selects already.
+// What matches a pattern and came before its Prepare may or may not be
+// delivered: prepare a definition before its first document. Several processes
+// may call Prepare at once, and while Cues run.
+func (l *Log) Prepare(ctx context.Context, queue string, patterns []events.Pattern) error {
+	if err := events.CheckID(queue); err != nil {
+		return fmt.Errorf("natslog: prepare queue: %w", err)
+	}
+	if len(patterns) == 0 {
+		return fmt.Errorf("natslog: prepare queue %s: no pattern: a queue must select something", queue)
+	}
+	filters := make([]string, 0, len(patterns))
+	for _, p := range patterns {
+		if err := checkPattern(p); err != nil {
+			return fmt.Errorf("natslog: prepare queue %s: %w", queue, err)
+		}
+		filters = append(filters, p.Subject())
+	}
+	all, err := l.remember(ctx, queue, filters)
+	if err != nil {
+		return fmt.Errorf("natslog: prepare queue %s: %w", queue, err)
+	}
+	for shard := range l.conf.Shards {
+		if err := l.provide(ctx, queue, shard, all); err != nil {
+			return fmt.Errorf("natslog: prepare queue %s on shard %d: %w", queue, shard, err)
+		}
+	}
+	return nil
+}
+
+func checkPattern(p events.Pattern) error {
+	slot := events.Slot{Definition: p.Definition, Version: p.Version, Document: "any", Step: p.Step, Visit: 1, Kind: p.Kind, Again: max(1, p.Again)}
+	if err := slot.Check(); err != nil {
+		return fmt.Errorf("pattern: %w: %w", err, events.ErrBadSubject)
+	}
+	return nil
+}
+
+// remember adds filters to those the queue has been given, in the bucket that
+// all processes share, and returns all of them. The list never shrinks.
+func (l *Log) remember(ctx context.Context, queue string, filters []string) ([]string, error) {
+	for {
+		all, revision, err := l.remembered(ctx, queue)
+		if err != nil {
+			return nil, err
+		}
+		next := union(all, filters)
+		if len(next) == len(all) {
+			return all, nil
+		}
+		value, err := json.Marshal(next)
+		if err != nil {
+			return nil, err
+		}
+		_, err = l.queueFilter.Update(ctx, queue, value, revision)
+		switch {
+		case err == nil:
+			return next, nil
+		case !isTaken(err) && !isTemporary(err):
+			return nil, err
+		}
+		if err := pause(ctx, firstBackoff); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (l *Log) remembered(ctx context.Context, queue string) (filters []string, revision uint64, err error) {
+	entry, err := l.queueFilter.Get(ctx, queue)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := json.Unmarshal(entry.Value(), &filters); err != nil {
+		return nil, 0, fmt.Errorf("bucket %s, key %s: %w", queuesBucket, queue, err)
+	}
+	return filters, entry.Revision(), nil
+}
+
+// union returns the sorted members of both.
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
+// provide gives the queue's consumer on one shard the filters, if it lacks any.
+func (l *Log) provide(ctx context.Context, queue string, shard int, filters []string) error {
+	has, err := l.filters(ctx, queue, shard)
+	if err != nil || has != nil && len(union(has, filters)) == len(has) {
+		return err
+	}
+	unlock, err := l.lock(ctx, queue)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// A change writes the whole list, so that of two changes at once the later
+	// would take back the former. Hence the lock, and what is read under it.
+	if has, err = l.filters(ctx, queue, shard); err != nil {
+		return err
+	}
+	latest, _, err := l.remembered(ctx, queue)
+	if err != nil {
+		return err
+	}
+	next := union(union(has, latest), filters)
+	_, err = l.js.CreateOrUpdateConsumer(ctx, shardName(shard), jetstream.ConsumerConfig{
+		Durable: queue, FilterSubjects: next,
+		DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.ackWait, MaxDeliver: -1, MaxAckPending: maxAckPending,
+	})
+	return err
+}
+
+// filters returns what the queue's consumer selects; nil if there is none.
+func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, error) {
+	consumer, err := l.js.Consumer(ctx, shardName(shard), queue)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	conf := consumer.CachedInfo().Config
+	if conf.FilterSubject != "" {
+		return []string{conf.FilterSubject}, nil
+	}
+	return slices.Sorted(slices.Values(conf.FilterSubjects)), nil
+}
+
+// lock makes the caller the only one that changes the queue's consumers.
+func (l *Log) lock(ctx context.Context, queue string) (unlock func(), err error) {
+	key := "lock." + queue
+	for {
+		revision, err := l.queueFilter.Create(ctx, key, nil, jetstream.KeyTTL(lockTTL))
+		if err == nil {
+			return func() {
+				clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+				defer cancel()
+				_ = l.queueFilter.Delete(clean, key, jetstream.LastRevision(revision)) // or its time to live ends it
+			}, nil
+		}
+		if !isTaken(err) && !isTemporary(err) {
+			return nil, fmt.Errorf("lock: %w", err)
+		}
+		if err := pause(ctx, 2*firstBackoff); err != nil {
+			return nil, fmt.Errorf("lock: %w", err)
+		}
+	}
+}

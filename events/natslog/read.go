@@ -1,0 +1,203 @@
+package natslog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+const (
+	codeNoMessage = 10037
+
+	// readers is how many slots of a document are read at once.
+	readers = 8
+)
+
+// Read returns the event in a slot as the stream's leader has it, or an error
+// that wraps [events.ErrNotFound], or [events.ErrBadEvent] if what is there is
+// no event.
+func (l *Log) Read(ctx context.Context, slot events.Slot) (events.Event, error) {
+	if err := slot.Check(); err != nil {
+		return events.Event{}, fmt.Errorf("natslog: read: %w: %w", err, events.ErrBadEvent)
+	}
+	e, err := l.last(ctx, slot.Document, slot.Subject())
+	if err != nil {
+		return e, fmt.Errorf("natslog: read %s: %w", slot.ID(), err)
+	}
+	return e, nil
+}
+
+// Submission returns the document's submission, whatever its definition and
+// version, or an error that wraps [events.ErrNotFound].
+func (l *Log) Submission(ctx context.Context, document events.DocumentID) (events.Event, error) {
+	if err := events.CheckID(document); err != nil {
+		return events.Event{}, fmt.Errorf("natslog: submission: %w", err)
+	}
+	e, err := l.last(ctx, document, submissionSubject(document))
+	if err != nil {
+		return e, fmt.Errorf("natslog: submission of %s: %w", document, err)
+	}
+	return e, nil
+}
+
+// History returns all events of a document in order. It contains whatever was
+// acknowledged before the call. A message that is no event is left out, and
+// the error then wraps [events.ErrBadEvent] once for each; the events are
+// returned all the same. A document that nobody knows has no events.
+func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events.Event, error) {
+	if err := events.CheckID(document); err != nil {
+		return nil, fmt.Errorf("natslog: history: %w", err)
+	}
+	stream := shardName(events.Shard(document, l.conf.Shards))
+	subjects, err := l.subjects(ctx, stream, fmt.Sprintf("%s.%02d.*.*.%s.>", events.SubjectRoot, events.Partition(document), document))
+	if err != nil {
+		return nil, fmt.Errorf("natslog: history of %s: %w", document, err)
+	}
+	found := make([]events.Event, len(subjects))
+	errs := make([]error, len(subjects))
+	var wg sync.WaitGroup
+	for worker := range min(readers, len(subjects)) {
+		wg.Go(func() {
+			for i := worker; i < len(subjects); i += readers {
+				found[i], errs[i] = l.last(ctx, document, subjects[i])
+			}
+		})
+	}
+	wg.Wait()
+	var good []events.Event
+	var bad []error
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			good = append(good, found[i])
+		case errors.Is(err, events.ErrBadEvent) || errors.Is(err, events.ErrBadSubject):
+			bad = append(bad, fmt.Errorf("natslog: history of %s: at %v: %w", document, found[i].Position, err))
+		default:
+			return nil, fmt.Errorf("natslog: history of %s: %w", document, err)
+		}
+	}
+	slices.SortFunc(good, func(a, b events.Event) int { return int(a.Position.Seq) - int(b.Position.Seq) })
+	return good, errors.Join(bad...)
+}
+
+// submissionSubject covers the submission of a document to any definition.
+func submissionSubject(document events.DocumentID) string {
+	return fmt.Sprintf("%s.%02d.*.*.%s.%s.1.%s", events.SubjectRoot,
+		events.Partition(document), document, events.StepDocument, events.Submitted)
+}
+
+// subjects returns the subjects of a stream that match a filter, by the
+// leader's word.
+func (l *Log) subjects(ctx context.Context, stream, filter string) ([]string, error) {
+	var all []string
+	for {
+		request := fmt.Appendf(nil, `{"subjects_filter":%q,"offset":%d}`, filter, len(all))
+		var answer struct {
+			Error *jetstream.APIError `json:"error"`
+			Total int                 `json:"total"`
+			State struct {
+				Subjects map[string]uint64 `json:"subjects"`
+			} `json:"state"`
+		}
+		if err := l.ask(ctx, "STREAM.INFO."+stream, request, &answer); err != nil {
+			return nil, err
+		}
+		if answer.Error != nil {
+			return nil, answer.Error
+		}
+		for subject := range answer.State.Subjects {
+			all = append(all, subject)
+		}
+		if len(answer.State.Subjects) == 0 || len(all) >= answer.Total {
+			return all, nil
+		}
+	}
+}
+
+// last returns the last event on a subject, or on a pattern of subjects.
+func (l *Log) last(ctx context.Context, document events.DocumentID, subject string) (events.Event, error) {
+	shard := events.Shard(document, l.conf.Shards)
+	msg, err := l.lastMessage(ctx, shardName(shard), subject)
+	if err != nil {
+		return events.Event{}, err
+	}
+	header, err := parseHeader(msg.Header)
+	if err != nil {
+		header = nil // Decode then says what the slot holds no event
+	}
+	e, err := events.Decode(msg.Subject, header, msg.Data)
+	e.Position, e.At = events.Position{Shard: shard, Seq: msg.Seq}, msg.Time
+	return e, err
+}
+
+// A storedMessage is a message as STREAM.MSG.GET answers it.
+type storedMessage struct {
+	Subject string    `json:"subject"`
+	Seq     uint64    `json:"seq"`
+	Header  []byte    `json:"hdrs"`
+	Data    []byte    `json:"data"`
+	Time    time.Time `json:"time"`
+}
+
+// lastMessage reads from the stream's leader.
+func (l *Log) lastMessage(ctx context.Context, stream, subject string) (storedMessage, error) {
+	return l.storedMessage(ctx, stream, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
+}
+
+func (l *Log) storedMessage(ctx context.Context, stream string, request []byte) (storedMessage, error) {
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message storedMessage       `json:"message"`
+	}
+	if err := l.ask(ctx, "STREAM.MSG.GET."+stream, request, &answer); err != nil {
+		return storedMessage{}, err
+	}
+	if answer.Error != nil && answer.Error.ErrorCode == codeNoMessage {
+		return storedMessage{}, events.ErrNotFound
+	}
+	if answer.Error != nil {
+		return storedMessage{}, answer.Error
+	}
+	return answer.Message, nil
+}
+
+// ask sends a request to JetStream's API and reads the JSON answer. It tries
+// again as long as nobody answers and ctx allows.
+func (l *Log) ask(ctx context.Context, verb string, request []byte, answer any) error {
+	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		reply, err := l.nc.RequestWithContext(attempt, "$JS.API."+verb, request)
+		cancel()
+		if err == nil {
+			if err := json.Unmarshal(reply.Data, answer); err != nil {
+				return fmt.Errorf("answer to %s: %w", verb, err)
+			}
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", verb, context.Cause(ctx))
+		}
+		if !isTemporary(err) {
+			return fmt.Errorf("%s: %w", verb, err)
+		}
+		if pause(ctx, backoff) != nil {
+			return fmt.Errorf("%s: %w (last answer: %w)", verb, context.Cause(ctx), err)
+		}
+	}
+}
+
+func parseHeader(raw []byte) (nats.Header, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	return nats.DecodeHeadersMsg(raw)
+}

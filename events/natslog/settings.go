@@ -1,0 +1,240 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+const (
+	filesStream       = "DOCSAGA_FILES"
+	filesRoot         = "docsaga-files"
+	definitionsBucket = "DOCSAGA_definitions"
+	queuesBucket      = "DOCSAGA_queues"
+
+	metaLayout     = "docsaga.layout"
+	metaShards     = "docsaga.shards"
+	metaDurability = "docsaga.durability"
+	layout         = "1"
+)
+
+var (
+	// ErrNotProvisioned reports that the server has no saga log.
+	ErrNotProvisioned = errors.New("no saga log on this server: run `docsaga provision`")
+	// ErrDrift reports a stream whose settings are not those of the saga log.
+	// Until an administrator has set them right, the log's promises may not hold.
+	ErrDrift = errors.New("stream settings have drifted")
+)
+
+// A Durability says when the server syncs what it has stored to disk.
+type Durability string
+
+// The durabilities.
+const (
+	// Strict syncs before each acknowledgement: nothing acknowledged is lost
+	// to a power cut. The server must run with sync_interval: always.
+	Strict Durability = "strict"
+	// Relaxed leaves the sync to the server's own interval.
+	Relaxed Durability = "relaxed"
+)
+
+// MaxShards is the greatest number of shards: one partition each.
+const MaxShards = events.Partitions
+
+// Config says what kind of log [Provision] makes. The zero Config is a good one.
+type Config struct {
+	Shards     int        // 1 to [MaxShards]; default 4
+	Replicas   int        // 1, 3 or 5; default 1
+	Durability Durability // default [Strict]
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Shards == 0 {
+		c.Shards = 4
+	}
+	if c.Replicas == 0 {
+		c.Replicas = 1
+	}
+	if c.Durability == "" {
+		c.Durability = Strict
+	}
+	switch {
+	case c.Shards < 1 || c.Shards > MaxShards:
+		return c, fmt.Errorf("natslog: %d shards: want 1 to %d", c.Shards, MaxShards)
+	case c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5:
+		return c, fmt.Errorf("natslog: %d replicas: want 1, 3 or 5", c.Replicas)
+	case c.Durability != Strict && c.Durability != Relaxed:
+		return c, fmt.Errorf("natslog: durability %q: want %s or %s", c.Durability, Strict, Relaxed)
+	}
+	return c, nil
+}
+
+func shardName(shard int) string { return "DOCSAGA_" + strconv.Itoa(shard) }
+
+// shardStream returns the settings of a shard's stream.
+func (c Config) shardStream(shard int) jetstream.StreamConfig {
+	var subjects []string
+	for p := shard; p < events.Partitions; p += c.Shards {
+		subjects = append(subjects, fmt.Sprintf("%s.%02d.>", events.SubjectRoot, p))
+	}
+	return jetstream.StreamConfig{
+		Name:        shardName(shard),
+		Description: "docsaga: saga log, one message a subject for ever",
+		Subjects:    subjects,
+		Storage:     jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
+		MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1,
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
+		DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
+		Duplicates: 2 * time.Minute, Replicas: c.Replicas,
+		Metadata: map[string]string{
+			metaLayout: layout, metaShards: strconv.Itoa(c.Shards), metaDurability: string(c.Durability),
+		},
+	}
+}
+
+func (c Config) filesStream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: filesStream, Description: "docsaga: files, by document and step",
+		Subjects: []string{filesRoot + ".>"},
+		Storage:  jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1, MaxMsgsPerSubject: -1,
+		Duplicates: 2 * time.Minute, AllowDirect: true, Replicas: c.Replicas,
+		Metadata: map[string]string{metaLayout: layout},
+	}
+}
+
+// Provision makes the streams and buckets of a saga log on nc's server. What
+// exists already is compared and left alone; an error that wraps [ErrDrift]
+// says what differs. It needs the right to make streams, which no running
+// service should have.
+func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
+	conf, err := conf.withDefaults()
+	if err != nil {
+		return err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("natslog: provision: %w", err)
+	}
+	// The streams first looked at are those of another shard count, if there
+	// are any: their subjects would overlap.
+	if found, err := discover(ctx, js); err == nil && found.Shards != conf.Shards {
+		return fmt.Errorf("natslog: provision: the log has %d shards, not %d; they cannot be changed: %w", found.Shards, conf.Shards, ErrDrift)
+	}
+	for shard := range conf.Shards {
+		if err := provisionStream(ctx, js, conf.shardStream(shard)); err != nil {
+			return err
+		}
+	}
+	if err := provisionStream(ctx, js, conf.filesStream()); err != nil {
+		return err
+	}
+	buckets := map[string]string{definitionsBucket: "definitions, BPMN XML", queuesBucket: "filters of the queues"}
+	for _, name := range []string{definitionsBucket, queuesBucket} {
+		_, err := js.KeyValue(ctx, name)
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+				Bucket: name, Description: "docsaga: " + buckets[name], History: 1,
+				Storage: jetstream.FileStorage, Replicas: conf.Replicas, LimitMarkerTTL: time.Hour,
+			})
+		}
+		if err != nil {
+			return fmt.Errorf("natslog: provision bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func provisionStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	stream, err := js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = js.CreateStream(ctx, want)
+	}
+	if err != nil {
+		return fmt.Errorf("natslog: provision stream %s: %w", want.Name, err)
+	}
+	return compare(want, stream.CachedInfo().Config)
+}
+
+// discover reads from the first shard which kind of log the server has.
+func discover(ctx context.Context, js jetstream.JetStream) (Config, error) {
+	stream, err := js.Stream(ctx, shardName(0))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return Config{}, ErrNotProvisioned
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	found := stream.CachedInfo().Config
+	if v := found.Metadata[metaLayout]; v != layout {
+		return Config{}, fmt.Errorf("stream %s: layout %q, this program knows %q: %w", found.Name, v, layout, ErrDrift)
+	}
+	shards, err := strconv.Atoi(found.Metadata[metaShards])
+	if err != nil || shards < 1 || shards > MaxShards {
+		return Config{}, fmt.Errorf("stream %s: metadata %s is %q: %w", found.Name, metaShards, found.Metadata[metaShards], ErrDrift)
+	}
+	conf := Config{Shards: shards, Replicas: found.Replicas, Durability: Durability(found.Metadata[metaDurability])}
+	return conf.withDefaults()
+}
+
+// CheckSettings compares every stream with what it must be. The error wraps
+// [ErrDrift] and names stream, setting, what is wanted and what was found.
+func (l *Log) CheckSettings(ctx context.Context) error {
+	var all []error
+	wants := []jetstream.StreamConfig{l.conf.filesStream()}
+	for shard := range l.conf.Shards {
+		wants = append(wants, l.conf.shardStream(shard))
+	}
+	for _, want := range wants {
+		stream, err := l.js.Stream(ctx, want.Name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			all = append(all, fmt.Errorf("natslog: stream %s is missing: %w", want.Name, ErrDrift))
+		case err != nil:
+			return fmt.Errorf("natslog: settings of stream %s: %w", want.Name, err)
+		default:
+			all = append(all, compare(want, stream.CachedInfo().Config))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// compare returns an error for each setting of got that is not as in want.
+// Replicas may grow, and description and placement are the administrator's.
+func compare(want, got jetstream.StreamConfig) error {
+	want.Description, want.Placement, want.Replicas = got.Description, got.Placement, got.Replicas
+	want.Duplicates, want.Compression = got.Duplicates, got.Compression
+	want.Metadata, got.Metadata = ours(want.Metadata), ours(got.Metadata)
+	slices.Sort(want.Subjects)
+	got.Subjects = slices.Sorted(slices.Values(got.Subjects))
+	w, g := reflect.ValueOf(want), reflect.ValueOf(got)
+	var all []error
+	for i := range w.NumField() {
+		if !reflect.DeepEqual(w.Field(i).Interface(), g.Field(i).Interface()) {
+			all = append(all, fmt.Errorf("natslog: stream %s: %s: want %v, found %v: %w",
+				want.Name, w.Type().Field(i).Name, w.Field(i), g.Field(i), ErrDrift))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// ours returns the metadata that docsaga wrote; the server adds its own.
+func ours(metadata map[string]string) map[string]string {
+	kept := make(map[string]string)
+	for k, v := range metadata {
+		if strings.HasPrefix(k, "docsaga.") {
+			kept[k] = v
+		}
+	}
+	return kept
+}

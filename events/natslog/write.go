@@ -1,0 +1,196 @@
+package natslog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+const (
+	codeStoreFailed    = 10077 // the slot is taken, or the store has failed
+	codeWrongLast      = 10071 // a document's second submission, on one node
+	codeWrongLastReply = 10164 // the same, replicated
+
+	attemptTimeout = 5 * time.Second
+	firstBackoff   = 10 * time.Millisecond
+	lastBackoff    = 2 * time.Second
+)
+
+// Write writes e into its slot and returns it as stored. If the slot holds an
+// event of the same writer with the same type and data, that was an earlier
+// Write of e whose acknowledgement got lost, and Write returns it. If the slot
+// holds another event, Write returns that one and an error that wraps
+// [events.ErrTaken]; the error wraps [events.ErrBadEvent] too if what is there
+// is no event, and then only Slot, Position and At are set.
+//
+// A submission is refused as well if the document was submitted to another
+// definition or version; the event returned is that submission.
+//
+// As long as ctx allows, Write tries again when the server does not answer.
+// It sets At only if it had to read the slot.
+func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
+	if err := e.Check(); err != nil {
+		return events.Event{}, fmt.Errorf("natslog: write: %w", err)
+	}
+	w := l.newWrite(&e)
+	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
+		seq, err := l.publish(ctx, w)
+		if err == nil {
+			e.Position, e.At = events.Position{Shard: w.shard, Seq: seq}, time.Time{}
+			e.Time = e.Time.UTC().Truncate(time.Millisecond)
+			return e, nil
+		}
+		if isTaken(err) {
+			standing, readErr := l.standing(ctx, e.Slot)
+			if readErr == nil || errors.Is(readErr, events.ErrBadEvent) {
+				return judge(&e, standing, readErr)
+			}
+			// Not there: the store has failed, or, on a cluster, another's
+			// write is under way but not yet decided.
+			if !errors.Is(readErr, events.ErrNotFound) && !isTemporary(readErr) {
+				return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), readErr)
+			}
+		} else if !isTemporary(err) {
+			return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
+		}
+		if ctxErr := pause(ctx, backoff); ctxErr != nil {
+			return events.Event{}, fmt.Errorf("natslog: write %s: %w (last answer: %w)", e.ID(), ctxErr, err)
+		}
+	}
+}
+
+// A write is an event on its way to its slot.
+type write struct {
+	shard  int
+	unique string // subject, or pattern, that must hold nothing yet
+	msg    *nats.Msg
+	size   int
+	turn   chan turn
+}
+
+func (l *Log) newWrite(e *events.Event) *write {
+	w := &write{
+		shard: events.Shard(e.Slot.Document, l.conf.Shards),
+		msg:   &nats.Msg{Subject: e.Slot.Subject(), Header: e.Header(), Data: e.Data},
+	}
+	w.unique = w.msg.Subject
+	if e.Slot.Kind == events.Submitted {
+		w.unique = submissionSubject(e.Slot.Document)
+		w.msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{"0"}
+		w.msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{w.unique}
+	}
+	w.size = len(e.Data) + 1024
+	return w
+}
+
+// publish writes once. Its error is to be looked at by isTaken and isTemporary.
+func (l *Log) publish(ctx context.Context, w *write) (seq uint64, err error) {
+	if l.groups != nil {
+		return l.groups[w.shard].write(ctx, l, w)
+	}
+	select {
+	case l.room <- struct{}{}:
+		defer func() { <-l.room }()
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	return l.publishOne(ctx, w.msg)
+}
+
+func (l *Log) publishOne(ctx context.Context, msg *nats.Msg) (seq uint64, err error) {
+	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	reply, err := l.nc.RequestMsgWithContext(attempt, msg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		return 0, err
+	}
+	return parseAck(reply.Data)
+}
+
+// parseAck reads a publish acknowledgement:
+// {"stream":"DOCSAGA_0","seq":17} or {"error":{"code":503,"err_code":10077,...}}.
+func parseAck(data []byte) (seq uint64, err error) {
+	var ack struct {
+		Error  *jetstream.APIError `json:"error"`
+		Stream string              `json:"stream"`
+		Seq    uint64              `json:"seq"`
+	}
+	if err := json.Unmarshal(data, &ack); err != nil {
+		return 0, fmt.Errorf("publish acknowledgement %.200q: %w", data, err)
+	}
+	if ack.Error != nil {
+		return 0, ack.Error
+	}
+	if ack.Stream == "" || ack.Seq == 0 {
+		return 0, fmt.Errorf("publish acknowledgement %.200q has no sequence", data)
+	}
+	return ack.Seq, nil
+}
+
+// standing returns what keeps slot from being written.
+func (l *Log) standing(ctx context.Context, slot events.Slot) (events.Event, error) {
+	if slot.Kind == events.Submitted {
+		return l.last(ctx, slot.Document, submissionSubject(slot.Document))
+	}
+	return l.last(ctx, slot.Document, slot.Subject())
+}
+
+// judge says whether the event that stands is the one that was to be written.
+func judge(e *events.Event, standing events.Event, bad error) (events.Event, error) {
+	switch {
+	case bad != nil:
+		return standing, fmt.Errorf("natslog: write %s: %w: %w", e.ID(), events.ErrTaken, bad)
+	case e.Worker != "" && standing.Worker == e.Worker && standing.Slot == e.Slot &&
+		standing.Type() == e.Type() && bytes.Equal(standing.Data, e.Data):
+		return standing, nil
+	}
+	return standing, fmt.Errorf("natslog: write %s: %s by %s stands at %v: %w",
+		e.ID(), standing.Type(), standing.Source, standing.Position, events.ErrTaken)
+}
+
+func isTaken(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) &&
+		(api.ErrorCode == codeStoreFailed || api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastReply)
+}
+
+// isTemporary reports whether the same request may succeed later.
+func isTemporary(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.Code >= 500
+	}
+	for _, temporary := range []error{
+		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
+		nats.ErrConnectionReconnecting, nats.ErrStaleConnection, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, temporary) {
+			return true
+		}
+	}
+	return false
+}
+
+// pause waits for about d and returns nil, or why ctx has ended.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
