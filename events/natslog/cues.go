@@ -188,4 +188,3 @@ func (r *receipt) answer(word string) error {
 	}
 	return nil
 }
-

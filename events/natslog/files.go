@@ -276,4 +276,3 @@ func filesOf(document events.DocumentID, step events.StepID) (string, error) {
 	}
 	return filesRoot + "." + string(document) + "." + string(step), nil
 }
-

@@ -36,7 +36,6 @@ type Log struct {
 	groups      []group       // one a shard; nil unless writers combine
 	definitions jetstream.KeyValue
 	queueFilter jetstream.KeyValue
-
 }
 
 // Open returns the log on nc's server. Its error wraps [ErrNotProvisioned] if
