@@ -96,8 +96,7 @@ func zoneOf(v Value) (zone, bool) {
 	case Null:
 		return zone{}, true
 	case DayTimeDuration:
-		const most = 18 * 3600
-		return zone{set: true, offset: int(v.sec)}, v.nano == 0 && -most <= v.sec && v.sec <= most
+		return zone{set: true, offset: int(v.sec)}, v.nano == 0 && -maxOffset <= v.sec && v.sec <= maxOffset
 	case String:
 		if z, ok := parseZone(string(v)); ok && z.set {
 			return z, true

@@ -25,9 +25,15 @@ func equal(x, y Value) (eq, ok bool) {
 		return equalRanges(x, y.(Range)), true
 	case Function:
 		return x.f == y.(Function).f, true
+	case Time:
+		y := y.(Time)
+		return x.zone.set == y.zone.set && x.compare(y) == 0, true
+	case DateTime:
+		y := y.(DateTime)
+		return x.zone.set == y.zone.set && x.compare(y) == 0, true
 	}
 	c, ok := order(x, y)
-	return ok && c == 0, true // a local time equals none that has a zone
+	return ok && c == 0, true
 }
 
 // same is equal where no answer means no.
@@ -85,11 +91,11 @@ func order(x, y Value) (c int, ok bool) {
 		}
 	case Time:
 		if y, is := y.(Time); is {
-			return x.compare(y)
+			return x.compare(y), true
 		}
 	case DateTime:
 		if y, is := y.(DateTime); is {
-			return x.compare(y)
+			return x.compare(y), true
 		}
 	case DayTimeDuration:
 		if y, is := y.(DayTimeDuration); is {

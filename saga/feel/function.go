@@ -88,7 +88,7 @@ func (ev *evaluator) callFunction(pos int, f Function, args ...Value) Value {
 }
 
 func (ev *evaluator) callClosure(pos int, f *closure, names []string, args []Value) Value {
-	if len(args) != len(f.params) {
+	if names == nil && len(args) != len(f.params) {
 		return ev.warn(pos, "function of %d parameters is called with %d", len(f.params), len(args))
 	}
 	if names != nil {
@@ -111,7 +111,8 @@ func (ev *evaluator) callClosure(pos int, f *closure, names []string, args []Val
 	return ev.eval(f.body, inner)
 }
 
-// byName puts the arguments into the order of the parameters.
+// byName puts the arguments into the order of the parameters; those not given
+// are null.
 func byName(params []parameter, names []string, args []Value) ([]Value, bool) {
 	sorted := make([]Value, len(params))
 	for i, name := range names {
@@ -125,6 +126,9 @@ func byName(params []parameter, names []string, args []Value) ([]Value, bool) {
 			return nil, false
 		}
 		sorted[at] = args[i]
+	}
+	for i := range sorted {
+		sorted[i] = orNull(sorted[i])
 	}
 	return sorted, true
 }

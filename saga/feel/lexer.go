@@ -124,7 +124,7 @@ func isPlainWord(s string) bool {
 // isKeyword says whether a word cannot be part of a name.
 func isKeyword(s string) bool {
 	switch s {
-	case "and", "between", "else", "every", "false", "for", "function", "if", "in", "instance",
+	case "and", "between", "else", "every", "false", "for", "function", "if", "in",
 		"null", "or", "return", "satisfies", "some", "then", "true", "not":
 		return true
 	}

@@ -41,7 +41,8 @@ const (
 	secondNanos = int64(time.Second)
 	dayNanos    = 24 * int64(time.Hour)
 	maxYear     = 999_999_999
-	maxSeconds  = 1 << 56 // of a duration, and its months; two added stay far from overflow
+	maxOffset   = 14 * 3600 // seconds from UTC, as XML Schema has it
+	maxSeconds  = 1 << 56   // of a duration, and its months; two added stay far from overflow
 )
 
 // zone is nothing (a local time), an offset, or a region whose offset depends
@@ -209,8 +210,13 @@ func (d DateTime) epoch() DayTimeDuration {
 	return seconds(d.date.dayNumber()*86400-d.zone.offsetAt(d.date, d.nanos), d.nanos)
 }
 
-func (d DateTime) compare(o DateTime) (int, bool) {
-	return d.epoch().compare(o.epoch()), d.zone.set == o.zone.set
+// compare orders moments. A local one takes the offset of the other, as DMN 1.5
+// table 54 says.
+func (d DateTime) compare(o DateTime) int {
+	if d.zone.set != o.zone.set {
+		return cmp.Or(d.date.compare(o.date), cmp.Compare(d.nanos, o.nanos))
+	}
+	return d.epoch().compare(o.epoch())
 }
 
 // sinceMidnight returns the time since midnight UTC. A region has its offset of
@@ -219,8 +225,11 @@ func (t Time) sinceMidnight() int64 {
 	return t.nanos - t.zone.offsetAt(Date{2000, 1, 1}, t.nanos)*secondNanos
 }
 
-func (t Time) compare(o Time) (int, bool) {
-	return cmp.Compare(t.sinceMidnight(), o.sinceMidnight()), t.zone.set == o.zone.set
+func (t Time) compare(o Time) int {
+	if t.zone.set != o.zone.set {
+		return cmp.Compare(t.nanos, o.nanos)
+	}
+	return cmp.Compare(t.sinceMidnight(), o.sinceMidnight())
 }
 
 // plus adds a duration: on the clock on the wall, or for a region through UTC.

@@ -137,7 +137,7 @@ func parseOffset(s string) (zone, bool) {
 		sok = sok && s[6] == ':'
 	}
 	offset := h*3600 + m*60 + sec
-	if !hok || !mok || !sok || m > 59 || sec > 59 || offset > 18*3600 {
+	if !hok || !mok || !sok || m > 59 || sec > 59 || offset > maxOffset {
 		return zone{}, false
 	}
 	return zone{set: true, offset: pick(s[0] == '-', -offset, offset)}, true
