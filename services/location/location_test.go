@@ -220,7 +220,7 @@ func TestInputThatSaysNothingIsRejected(t *testing.T) {
 	for input, reason := range map[string]string{
 		`{}`: ReasonNotFound, `{"location":""}`: ReasonNotFound, `null`: ReasonNotFound, ``: ReasonNotFound,
 		`[1]`: ReasonNotFound, `{"location":7}`: ReasonNotFound,
-		`{"location":"a\u0000b"}`: ReasonNotAllowed,
+		`{"location":"a\u0000b"}`:                ReasonNotAllowed,
 		`{"location":"ftp://example.com/a.pdf"}`: ReasonNotAllowed, `{"location":"gopher:x"}`: ReasonNotAllowed,
 		`{"location":"data:application/pdf;base64,AA"}`: ReasonNotAllowed,
 		`{"location":"a.pdf"}`:                          ReasonNotAllowed, // no roots
