@@ -1,0 +1,178 @@
+// Package security is the service that decides whether a PDF is safe to hand
+// on: what it would do by itself, what it carries, whether it can be looked
+// into at all.
+//
+// It takes the union of two views: its own look at the bytes ([scan]), which
+// trusts nothing that the file says about itself, and pdfium's, which alone
+// sees into encrypted files. What follows from a finding is a [Policy].
+//
+// Signatures are reported as they stand, present, intact, covering the file or
+// an earlier revision, and never as trusted: nobody's certificate is checked.
+package security
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/services/pdfium"
+	"github.com/docsaga/docsaga/services/runner"
+	"github.com/docsaga/docsaga/services/security/scan"
+)
+
+// The reasons of a rejection.
+const (
+	ReasonMalware       = "malware"
+	ReasonBomb          = "decompression-bomb"
+	ReasonEncrypted     = "encrypted"
+	ReasonActiveContent = "active-content"
+	ReasonTooLarge      = "too-large"
+)
+
+// Files is where the document's bytes are.
+type Files interface {
+	// Open returns the content of a file of the document.
+	Open(ctx context.Context, document events.DocumentID, f events.File) (io.ReadCloser, error)
+}
+
+// An Inspector reads a PDF; it is a [pdfium.Pool].
+type Inspector interface {
+	Inspect(ctx context.Context, pdf []byte, want pdfium.Want) (pdfium.Report, error)
+}
+
+// Config adjusts a [Handler]. The zero Config is a good one.
+type Config struct {
+	MaxSize int64       // bytes of a file; default 100 MiB
+	Policy  Policy      // changes to [DefaultPolicy]
+	Limits  scan.Limits // of the scan
+	Clamd   Clamd       // a virus scanner; none by default
+}
+
+// A Handler is the security service, a [runner.Handler].
+type Handler struct {
+	conf   Config
+	policy Policy
+	files  Files
+	pdfium Inspector
+}
+
+// New returns a handler that reads from files, with the help of pool.
+func New(conf Config, files Files, pool Inspector) (*Handler, error) {
+	policy, err := conf.Policy.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := conf.Clamd.check(); err != nil {
+		return nil, err
+	}
+	if conf.MaxSize < 0 {
+		return nil, errors.New("security: the greatest size of a file must not be negative")
+	}
+	if conf.MaxSize == 0 {
+		conf.MaxSize = 100 << 20
+	}
+	return &Handler{conf: conf, policy: policy, files: files, pdfium: pool}, nil
+}
+
+// Do looks at the file in the visit's input, {"file": {...}}, and returns an
+// [Output], or a rejection with one of the reasons of this package.
+func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
+	var input struct {
+		File events.File `json:"file"`
+	}
+	if err := json.Unmarshal(v.Input, &input); err != nil {
+		return nil, fmt.Errorf("security: input of %s: %w", v.Document, err)
+	}
+	if input.File.Size > h.conf.MaxSize {
+		return nil, runner.Reject(ReasonTooLarge, "%d bytes, the limit is %d", input.File.Size, h.conf.MaxSize)
+	}
+	data, err := h.read(ctx, v.Document, input.File)
+	if err != nil {
+		return nil, fmt.Errorf("security: read the file of %s: %w", v.Document, err)
+	}
+	if int64(len(data)) > h.conf.MaxSize {
+		return nil, runner.Reject(ReasonTooLarge, "more than %d bytes", h.conf.MaxSize)
+	}
+	found, err := h.look(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("security: look at %s: %w", v.Document, err)
+	}
+	return found.decide(h.policy)
+}
+
+// Undo does nothing: looking at a document has no effect.
+func (h *Handler) Undo(context.Context, runner.Visit) error { return nil }
+
+func (h *Handler) read(ctx context.Context, document events.DocumentID, file events.File) (data []byte, err error) {
+	r, err := h.files.Open(ctx, document, file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return io.ReadAll(io.LimitReader(r, h.conf.MaxSize+1))
+}
+
+// look gathers what is known about the file.
+func (h *Handler) look(ctx context.Context, data []byte) (*look, error) {
+	l := &look{}
+	if err := h.conf.Clamd.scan(ctx, data, l); err != nil {
+		return nil, err
+	}
+	l.scanned(scan.Scan(data, h.conf.Limits))
+	report, err := h.pdfium.Inspect(ctx, data, pdfium.Want{
+		Scripts: true, Signatures: true, Attachments: true, Decrypted: true,
+	})
+	switch {
+	case err == nil:
+		h.reported(l, data, report)
+	case errors.Is(err, pdfium.ErrPassword):
+		l.encrypted = true
+		l.find(NeedsPassword, 0, "it opens only with a password")
+	case errors.Is(err, pdfium.ErrEncryption):
+		l.encrypted = true
+		l.find(UnsupportedEncryption, 0, "the encryption is broken or unknown")
+	case fault(err):
+		l.find(Unreadable, 0, fmt.Sprintf("%.200v", err))
+	default:
+		return nil, err
+	}
+	return l, nil
+}
+
+// fault reports whether err is about the file and comes again with every try.
+func fault(err error) bool {
+	for _, known := range []error{
+		pdfium.ErrUnreadable, pdfium.ErrTimeout, pdfium.ErrMemory,
+		pdfium.ErrTooManyPages, pdfium.ErrTooLarge, pdfium.ErrCrashed,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// reported adds what pdfium says.
+func (h *Handler) reported(l *look, data []byte, report pdfium.Report) {
+	l.encrypted = report.Encryption > 0
+	l.readable = l.encrypted
+	if len(report.Scripts) > 0 {
+		l.find(scan.JavaScript, 0, "a script of the document")
+	}
+	if l.encrypted {
+		if report.Decrypted == nil {
+			l.find(UnsupportedEncryption, 0, "the decrypted file could not be made")
+		} else {
+			l.scanned(scan.Scan(report.Decrypted, h.conf.Limits))
+		}
+	}
+	for _, a := range report.Attachments {
+		l.attached(a, h.conf.Limits)
+	}
+	for _, s := range report.Signatures {
+		l.signed(check(data, s))
+	}
+}
