@@ -16,6 +16,11 @@ const (
 	LevelZUGFeRD1  Level = "zugferd1"  // ZUGFeRD 1.0, which is older than EN 16931
 )
 
+// Levels returns all levels.
+func Levels() []Level {
+	return []Level{LevelMinimum, LevelBasicWL, LevelBasic, LevelEN16931, LevelXRechnung, LevelExtended, LevelZUGFeRD1}
+}
+
 // levelOf returns the level of a specification identifier (BT-24). The
 // identifiers of Factur-X 1.0 and of ZUGFeRD 2.0 to 2.3 end in the profile's
 // name; one that nobody knows is held to EN 16931.
