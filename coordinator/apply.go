@@ -44,7 +44,7 @@ func (c *Coordinator) Apply(ctx context.Context, number int, batch []events.Deli
 	if err := c.enqueue(ctx, tasks); err != nil {
 		return err
 	}
-	if err := c.save(ctx, c.shards[number], uint64(c.conf.SnapshotEvery)); err != nil { //nolint:gosec // positive
+	if err := c.save(ctx, c.shards[number], uint64(c.conf.SnapshotEvery)); err != nil {
 		c.conf.Logger.Warn("snapshot", "shard", number, "error", err)
 	}
 	return nil

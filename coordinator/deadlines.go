@@ -33,7 +33,7 @@ func (d deadlines) Swap(i, j int) {
 
 // Push is part of heap.Interface.
 func (d *deadlines) Push(x any) {
-	doc := x.(*document) //nolint:errcheck,forcetypeassert // the heap holds nothing else
+	doc := x.(*document)
 	doc.place = len(*d)
 	*d = append(*d, doc)
 }

@@ -77,7 +77,7 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 			if used <= 0 || n > uint64(len(b)-used) {
 				return errBadSnapshot
 			}
-			parts[i], b = string(b[used:used+int(n)]), b[used+int(n):] //nolint:gosec // at most len(b)
+			parts[i], b = string(b[used:used+int(n)]), b[used+int(n):]
 		}
 		if err := c.loadOne(ctx, s, parts); err != nil {
 			return err

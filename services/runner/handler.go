@@ -44,12 +44,14 @@ type Visit struct {
 type Rejection struct {
 	Code    string // from the service's closed list, such as "not-a-pdf"
 	Message string // for a person; holds no personal data
+	Output  any    // what was found out nevertheless, for those who read the event; or nil
 }
 
 // Error returns the code and the message.
 func (r *Rejection) Error() string { return r.Code + ": " + r.Message }
 
-// Reject returns a [Rejection] as an error.
+// Reject returns a [Rejection] as an error. To let it carry an output, make
+// the Rejection itself.
 func Reject(code, message string, args ...any) error {
 	return &Rejection{Code: code, Message: fmt.Sprintf(message, args...)}
 }

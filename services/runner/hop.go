@@ -1,0 +1,108 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// jobs returns the visits that an event asks this service to do. The event
+// alone tells, unless a hop from it goes through a join or into a loop: then
+// the document's history up to it is folded.
+func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) ([]job, error) {
+	data, err := events.ParseData(e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("runner: %s: %w", e.ID(), err)
+	}
+	if e.Slot.Kind == events.Redo {
+		return r.redo(d, e, data), nil
+	}
+	reach, cued := r.reach(d, e.Slot.Step)
+	if !cued {
+		return nil, nil
+	}
+	before := d.Before(e)
+	base := job{
+		definition: d, cue: e, context: events.With(data.Context, e.Slot.Step, data.Output),
+		vars: saga.Vars{Step: e.Slot.Step, Data: e.Data},
+	}
+	if reach > saga.Direct {
+		history, err := r.log.History(ctx, e.Slot.Document)
+		if err != nil {
+			return nil, fmt.Errorf("runner: history of %s: %w", e.Slot.Document, err)
+		}
+		if before, err = base.replay(history); err != nil {
+			return nil, err
+		}
+	}
+	after := d.Fold(before, e)
+	var jobs []job
+	for _, o := range saga.Opened(&before, &after) {
+		if node := &d.Nodes[o.Node]; node.Service == r.service {
+			j := base
+			j.node, j.slot = node, e.Slot.Of(events.Outcome)
+			j.slot.Step, j.slot.Visit = node.ID, o.Number
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, nil
+}
+
+// reach returns what it takes to know which of this service's steps an outcome
+// of the given step cues, or false if it cues none.
+func (r *Runner) reach(d *saga.Definition, from events.StepID) (reach saga.Reach, cued bool) {
+	for _, h := range d.Hops() {
+		if h.From != from {
+			continue
+		}
+		if n, ok := d.Node(h.To); ok && d.Nodes[n].Service == r.service {
+			reach, cued = max(reach, h.Reach), true
+		}
+	}
+	return reach, cued
+}
+
+// redo returns the visit that a redo command asks for.
+func (r *Runner) redo(d *saga.Definition, e *events.Event, data events.Data) []job {
+	n, ok := d.Node(e.Slot.Step)
+	if !ok || d.Nodes[n].Service != r.service {
+		return nil
+	}
+	return []job{{
+		definition: d, node: &d.Nodes[n], slot: e.Slot.Of(events.Outcome), cue: e,
+		vars: saga.Vars{Data: e.Data}, context: data.Context,
+	}}
+}
+
+// replay folds what came before the cue. The context becomes what all
+// completed steps put out until then: branches met.
+func (j *job) replay(history []events.Event) (saga.State, error) {
+	var before saga.State
+	merged := make(map[events.StepID]json.RawMessage)
+	for i := range history {
+		e := &history[i]
+		if e.Position.Seq > j.cue.Position.Seq {
+			break
+		}
+		if e.Result == events.Completed && e.Slot.Kind == events.Outcome || e.Slot.Kind == events.Submitted {
+			data, err := events.ParseData(e.Data)
+			if err != nil {
+				return before, fmt.Errorf("runner: %s: %w", e.ID(), err)
+			}
+			merged[e.Slot.Step] = data.Output
+		}
+		if e.Position.Seq < j.cue.Position.Seq {
+			before = j.definition.Fold(before, e)
+		}
+	}
+	j.context = merged
+	raw, err := events.Data{Context: merged}.Marshal()
+	if err != nil {
+		return before, fmt.Errorf("runner: context of %s: %w", j.cue.ID(), err)
+	}
+	j.vars = saga.Vars{Data: raw}
+	return before, nil
+}

@@ -1,0 +1,280 @@
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/catalog"
+)
+
+// Slots is where the runner reads what stands and writes what became of a visit.
+type Slots interface {
+	Write(ctx context.Context, e events.Event) (events.Event, error)
+	Read(ctx context.Context, slot events.Slot) (events.Event, error)
+	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
+}
+
+// Queues is where the runner gets its cues and commands from.
+type Queues interface {
+	Shards() int
+	Prepare(ctx context.Context, queue string, patterns []events.Pattern) error
+	Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error]
+}
+
+// A Log is the saga log, as a runner sees it.
+type Log interface {
+	Slots
+	Queues
+}
+
+// A Definitions returns definitions as they are deployed; see [catalog.Catalog].
+type Definitions interface {
+	Get(ctx context.Context, name string, version int) (*saga.Definition, error)
+	Watch(ctx context.Context) iter.Seq2[*saga.Definition, error]
+}
+
+// Config adjusts a [Runner]. The zero Config is a good one for quick handlers.
+type Config struct {
+	// Concurrency is how many visits are worked on at once; default 64.
+	Concurrency int
+	// Timeout is how long one attempt may take; default five minutes.
+	Timeout time.Duration
+	// Retries is how many attempts a visit has, where its definition does not
+	// say; default 5. An undo has twice as many.
+	Retries int
+	// Backoff is the pause after the first attempt, doubled after each further
+	// one up to a minute, with jitter; default 200 ms.
+	Backoff time.Duration
+	// Drain is how long work at hand may go on once the context has ended;
+	// default ten seconds.
+	Drain time.Duration
+	// Middleware wraps the handler, the first outermost.
+	Middleware []message.HandlerMiddleware
+	// Logger gets what goes wrong; default slog.Default.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Concurrency < 0 || c.Timeout < 0 || c.Retries < 0 || c.Backoff < 0 || c.Drain < 0 {
+		return c, errors.New("runner: a negative number in the configuration")
+	}
+	c.Concurrency = orDefault(c.Concurrency, 64)
+	c.Timeout = orDefault(c.Timeout, 5*time.Minute)
+	c.Retries = orDefault(c.Retries, 5)
+	c.Backoff = orDefault(c.Backoff, 200*time.Millisecond)
+	c.Drain = orDefault(c.Drain, 10*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// A Runner hosts one service: it takes the service's cues from the log, calls
+// its handler, and writes what became of it.
+type Runner struct {
+	service     string
+	handler     Handler
+	log         Log
+	definitions Definitions
+	conf        Config
+	worker      string // nonce that tells this runner's events from another's
+	keeper      keeper
+	free        chan struct{} // one token a visit that may be worked on
+}
+
+// New returns a runner of the named service. The name is what definitions call
+// it by: the type of their service tasks.
+func New(service string, h Handler, log Log, definitions Definitions, conf Config) (*Runner, error) {
+	if err := events.CheckID(service); err != nil {
+		return nil, fmt.Errorf("runner: service %q: %w", service, err)
+	}
+	conf, err := conf.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	conf.Logger = conf.Logger.With("service", service)
+	return &Runner{
+		service: service, handler: h, log: log, definitions: definitions, conf: conf,
+		worker: rand.Text()[:16], keeper: keeper{held: make(map[*events.Delivery]struct{})},
+		free: make(chan struct{}, conf.Concurrency),
+	}, nil
+}
+
+// Run works until ctx ends, and then finishes what is at hand. It returns nil
+// when it was stopped so, and an error if it cannot go on.
+func (r *Runner) Run(ctx context.Context) error {
+	cues, commands := make(chan struct{}), make(chan struct{})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.watch(ctx, cues, commands) })
+	g.Go(func() error { return r.keeper.run(ctx, r.conf.Drain) })
+	for shard := range r.log.Shards() {
+		g.Go(func() error { return r.follow(ctx, cues, r.service, shard) })
+		g.Go(func() error { return r.follow(ctx, commands, catalog.CommandQueue(r.service), shard) })
+	}
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// watch prepares the queues for each definition, and tells when each has
+// something to listen to: a queue without a filter would take everything.
+func (r *Runner) watch(ctx context.Context, cues, commands chan<- struct{}) error {
+	for d, err := range r.definitions.Watch(ctx) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			r.conf.Logger.Error("definition left aside", "error", err)
+			continue
+		}
+		if err := catalog.Listen(ctx, r.log, d, r.service); err != nil {
+			return err
+		}
+		c, m := d.Cues(r.service)
+		if len(c) > 0 && cues != nil {
+			close(cues)
+			cues = nil
+		}
+		if len(m) > 0 && commands != nil {
+			close(commands)
+			commands = nil
+		}
+	}
+	return ctx.Err()
+}
+
+// follow works off one queue of one shard, each delivery in a goroutine of its
+// own, at most Concurrency at once over all queues.
+func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string, shard int) error {
+	select {
+	case <-ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	for d, err := range r.log.Cues(ctx, queue, shard, r.conf.Concurrency) {
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("runner: queue %s of shard %d: %w", queue, shard, err)
+		}
+		select {
+		case r.free <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		work.Go(func() {
+			defer func() { <-r.free }()
+			r.deliver(ctx, d)
+		})
+	}
+	return ctx.Err()
+}
+
+// deliver handles one delivery. Work at hand is finished when ctx ends.
+func (r *Runner) deliver(ctx context.Context, d events.Delivery) {
+	r.keeper.hold(&d)
+	defer r.keeper.drop(&d)
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(r.conf.Drain, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	defer stop()
+	err := r.handle(work, d)
+	if err == nil {
+		err = d.Ack()
+	} else {
+		pause := r.pause(d.Attempt)
+		r.conf.Logger.Warn("delivery comes again", "event", d.Event.ID(), "attempt", d.Attempt, "after", pause, "error", err)
+		err = d.Nak(pause)
+	}
+	if err != nil {
+		r.conf.Logger.Warn("acknowledge", "event", d.Event.ID(), "error", err)
+	}
+}
+
+// keeper starts the ack wait of the deliveries at hand anew, so that nobody
+// else gets them while they are worked on.
+type keeper struct {
+	mu   sync.Mutex
+	held map[*events.Delivery]struct{}
+}
+
+// keepEvery must be well below the ack wait of the queues.
+const keepEvery = 8 * time.Second
+
+func (k *keeper) hold(d *events.Delivery) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held[d] = struct{}{}
+}
+
+func (k *keeper) drop(d *events.Delivery) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.held, d)
+}
+
+// run keeps what is held until ctx has ended and then, while work at hand is
+// finished, for as long as the drain may last.
+func (k *keeper) run(ctx context.Context, drain time.Duration) error {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	var end <-chan time.Time
+	done := ctx.Done()
+	for {
+		select {
+		case <-done:
+			done = nil
+			if k.extend() == 0 {
+				return ctx.Err()
+			}
+			end = time.After(drain)
+		case <-end:
+			return ctx.Err()
+		case <-tick.C:
+			if k.extend() == 0 && done == nil {
+				return ctx.Err()
+			}
+		}
+	}
+}
+
+func (k *keeper) extend() int {
+	k.mu.Lock()
+	held := make([]*events.Delivery, 0, len(k.held))
+	for d := range k.held {
+		held = append(held, d)
+	}
+	k.mu.Unlock()
+	for _, d := range held {
+		// A failure means that it is handed out again; the slot arbitrates.
+		_ = d.Working()
+	}
+	return len(held)
+}

@@ -1,0 +1,265 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// Codes of outcomes that the runner itself writes.
+const (
+	CodeError  = "error"  // the handler failed in every attempt
+	CodePoison = "poison" // the delivery was handed out again and again without an end
+	CodeInput  = "input"  // the step's input cannot be made from what came before
+	CodeOutput = "output" // the output is no JSON, or too large
+)
+
+// poisonMargin is how many deliveries beyond its retries a visit gets before
+// it is failed without being run: a delivery is lost to a restart now and then.
+const poisonMargin = 3
+
+const maxPause = time.Minute
+
+// pause returns how long to wait after an attempt: exponential, with jitter.
+func (r *Runner) pause(attempt int) time.Duration {
+	pause := r.conf.Backoff << min(attempt-1, 20)
+	if pause <= 0 || pause > maxPause {
+		pause = maxPause
+	}
+	return pause/2 + rand.N(pause/2+1)
+}
+
+// A job is one visit that the service was asked to do.
+type job struct {
+	definition *saga.Definition
+	node       *saga.Node
+	slot       events.Slot // of the outcome
+	cue        *events.Event
+	vars       saga.Vars // what the step's inputs are taken from
+	context    map[events.StepID]json.RawMessage
+	attempt    int
+}
+
+// handle does what a delivery asks for. After an error it must come again.
+func (r *Runner) handle(ctx context.Context, d events.Delivery) error {
+	e := &d.Event
+	if d.Bad != nil {
+		r.conf.Logger.Error("cue is no event; left to the coordinator", "event", e.ID(), "error", d.Bad)
+		return nil
+	}
+	definition, err := r.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
+	if err != nil {
+		return fmt.Errorf("runner: %w", err)
+	}
+	if e.Slot.Kind == events.Undo {
+		return r.undo(ctx, definition, d)
+	}
+	jobs, err := r.jobs(ctx, definition, e)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		j.attempt = d.Attempt
+		if err := r.do(ctx, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// do does one visit and writes what became of it.
+func (r *Runner) do(ctx context.Context, j job) error {
+	if j.attempt > 1 {
+		if standing, err := r.log.Read(ctx, j.slot); err == nil {
+			return r.lost(ctx, j, &standing)
+		} else if !errors.Is(err, events.ErrNotFound) {
+			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
+		}
+	}
+	data := events.Data{Context: j.context}
+	result := events.Completed
+	visit, err := j.visit()
+	switch {
+	case err != nil:
+		result, data.Error = events.Failed, &events.Error{Code: CodeInput, Message: err.Error()}
+	case j.attempt > r.retries(j.node)+poisonMargin:
+		result, data.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", j.attempt)}
+	default:
+		data.Output, err = r.call(ctx, j, visit)
+		if rejection, ok := AsRejection(err); ok {
+			result, data.Error = events.Rejected, &events.Error{Code: rejection.Code, Message: rejection.Message}
+			if data.Output, err = marshal(rejection.Output); err != nil {
+				return err
+			}
+		} else if err != nil {
+			if j.attempt < r.retries(j.node) || ctx.Err() != nil {
+				return err
+			}
+			result, data.Error = events.Failed, &events.Error{Code: CodeError, Message: err.Error()}
+		}
+	}
+	return r.write(ctx, j, result, data)
+}
+
+func (r *Runner) retries(n *saga.Node) int { return orDefault(n.Retries, r.conf.Retries) }
+
+func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.Data) error {
+	raw, err := data.Marshal()
+	if err != nil || len(raw) > events.MaxData {
+		result = events.Failed
+		raw, err = events.Data{Context: j.context, Error: &events.Error{
+			Code: CodeOutput, Message: fmt.Sprintf("output and context take %d bytes, at most %d; put what is big into the file store", len(raw), events.MaxData),
+		}}.Marshal()
+		if err != nil {
+			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
+		}
+	}
+	standing, err := r.log.Write(ctx, r.event(j.slot, j.cue, result, raw))
+	if errors.Is(err, events.ErrTaken) {
+		return r.lost(ctx, j, &standing)
+	}
+	if err != nil {
+		return fmt.Errorf("runner: %w", err)
+	}
+	return nil
+}
+
+func (r *Runner) event(slot events.Slot, cue *events.Event, result events.Result, data []byte) events.Event {
+	return events.Event{
+		Slot: slot, Result: result, Source: events.SourceService(r.service), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Cause: cue.ID(), Worker: r.worker, Trace: cue.Trace, Data: data,
+	}
+}
+
+// lost deals with a slot that another has written. If that is no success, what
+// this service may have done is undone at once: the document went another way.
+func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
+	if standing.Result == events.Completed || j.node.Undo == nil || j.node.Undo.Service != r.service {
+		return nil
+	}
+	visit, err := j.visit()
+	if err != nil {
+		return nil //nolint:nilerr // without an input nothing was done
+	}
+	if err := r.callUndo(ctx, visit); err != nil {
+		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
+	}
+	return nil
+}
+
+// undo does what an undo command asks for and writes what became of it.
+func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d events.Delivery) error {
+	e := &d.Event
+	node, ok := definition.Node(e.Slot.Step)
+	if !ok {
+		return nil
+	}
+	data, err := events.ParseData(e.Data)
+	if err != nil {
+		return fmt.Errorf("runner: %w", err)
+	}
+	slot := e.Slot
+	slot.Kind = events.Undone
+	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, context: data.Context, attempt: d.Attempt}
+	j.vars = saga.Vars{Data: e.Data}
+	visit, err := j.visit()
+	if err == nil {
+		visit.Output = data.Output
+		err = r.callUndo(ctx, visit)
+	}
+	result, answer := events.Completed, events.Data{}
+	if err != nil {
+		if d.Attempt < 2*r.retries(j.node) || ctx.Err() != nil {
+			return err
+		}
+		result, answer.Error = events.Failed, &events.Error{Code: CodeError, Message: err.Error()}
+	}
+	raw, err := answer.Marshal()
+	if err != nil {
+		return fmt.Errorf("runner: %s: %w", slot.ID(), err)
+	}
+	if _, err := r.log.Write(ctx, r.event(slot, e, result, raw)); err != nil && !errors.Is(err, events.ErrTaken) {
+		return fmt.Errorf("runner: %w", err)
+	}
+	return nil
+}
+
+// visit returns what the handler is given.
+func (j *job) visit() (Visit, error) {
+	v := Visit{
+		Document: j.slot.Document, Definition: j.slot.Definition, Version: j.slot.Version,
+		Step: j.slot.Step, Number: j.slot.Visit, Attempt: j.attempt,
+	}
+	input := make(map[string]json.RawMessage, len(j.node.Inputs))
+	for _, in := range j.node.Inputs {
+		value, err := in.Source.Eval(j.vars)
+		if err != nil {
+			return v, fmt.Errorf("runner: input %s of %s: %w", in.Target, j.slot.Step, err)
+		}
+		input[in.Target] = value
+	}
+	var err error
+	if len(j.node.Inputs) > 0 {
+		v.Input, err = json.Marshal(input)
+	} else {
+		v.Input, err = json.Marshal(j.context)
+	}
+	if err != nil {
+		return v, fmt.Errorf("runner: input of %s: %w", j.slot.Step, err)
+	}
+	return v, nil
+}
+
+// call runs the handler's Do under its deadline; a panic is an error.
+func (r *Runner) call(ctx context.Context, j job, v Visit) (output json.RawMessage, err error) {
+	timeout := r.conf.Timeout
+	if t := j.node.Timeout; t > 0 {
+		timeout = min(timeout, t)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	defer r.recovered(&err)
+	if len(r.conf.Middleware) > 0 {
+		return r.callWrapped(ctx, j, v)
+	}
+	out, err := r.handler.Do(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return marshal(out)
+}
+
+func (r *Runner) callUndo(ctx context.Context, v Visit) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.conf.Timeout)
+	defer cancel()
+	defer r.recovered(&err)
+	return r.handler.Undo(ctx, v)
+}
+
+func (r *Runner) recovered(err *error) {
+	if p := recover(); p != nil {
+		r.conf.Logger.Error("handler panicked", "panic", p, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("runner: handler panicked: %v", p)
+	}
+}
+
+func marshal(out any) (json.RawMessage, error) {
+	switch out := out.(type) {
+	case nil:
+		return nil, nil
+	case json.RawMessage:
+		return out, nil
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return nil, fmt.Errorf("runner: output: %w", err)
+	}
+	return raw, nil
+}
