@@ -25,7 +25,7 @@ func TestTheCorpusStopsHereOnlyWhereItShould(t *testing.T) {
 	if err != nil {
 		t.Skipf("LEFT OUT: no PDF corpus. Put it at ../shared/corpus or name it by DOCSAGA_CORPUS: %v", err)
 	}
-	defer list.Close()
+	defer list.Close() //nolint:errcheck // it was only read
 	h, err := New(Config{Roots: []string{dir}, Web: Web{Off: true}}, newMemory())
 	if err != nil {
 		t.Fatal(err)

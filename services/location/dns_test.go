@@ -31,7 +31,7 @@ func (s *nameServer) resolver() *net.Resolver {
 
 // serve answers as over TCP: each message has its length before it.
 func (s *nameServer) serve(c net.Conn) {
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // the other side sees it
 	for {
 		var length [2]byte
 		if _, err := io.ReadFull(c, length[:]); err != nil {

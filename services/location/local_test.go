@@ -75,7 +75,7 @@ func TestWhatIsNoRegularFileIsNotOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.Close()
+	defer socket.Close() //nolint:errcheck // it was only there to be looked at
 	write(t, filepath.Join(dir, "dir.pdf", "x"), "")
 	for location, what := range map[string]string{"fifo.pdf": "named pipe", "s": "socket", "dir.pdf": "directory", ".": "directory", dir: "directory"} {
 		if m := wantRejected(t, conf, Input{Location: location}, ReasonNotAllowed); !strings.Contains(m, what) {
@@ -99,17 +99,17 @@ func TestAFileThatIsNotThereIsNotFound(t *testing.T) {
 }
 
 func TestAFileThatMayNotBeReadIsNotAllowed(t *testing.T) {
-	if err := localError(&os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}); !isRejected(err, ReasonNotAllowed) {
+	if err := localError(&os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}); !isNotAllowed(err) {
 		t.Errorf("EACCES: %v", err)
 	}
-	if err := localError(&os.PathError{Op: "read", Path: "secret name", Err: syscall.EIO}); err == nil || isRejected(err, ReasonNotAllowed) || strings.Contains(err.Error(), "secret") {
+	if err := localError(&os.PathError{Op: "read", Path: "secret name", Err: syscall.EIO}); err == nil || isNotAllowed(err) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("EIO: %v, want an error without the path", err)
 	}
 }
 
-func isRejected(err error, reason string) bool {
+func isNotAllowed(err error) bool {
 	r, ok := runner.AsRejection(err)
-	return ok && r.Code == reason
+	return ok && r.Code == ReasonNotAllowed
 }
 
 func TestARootThatWentAwayIsTriedAgain(t *testing.T) {

@@ -226,7 +226,7 @@ func parseInput(raw json.RawMessage) (Input, error) {
 
 // scheme is how a location with a scheme begins (RFC 3986, 3.1). One letter is
 // a drive.
-var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`) //nolint:gochecknoglobals // compiled once, never changed
+var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
 // kindOf returns which source a location belongs to.
 func kindOf(location string) (string, error) {

@@ -128,18 +128,18 @@ func wantRejected(t *testing.T, conf Config, in Input, reason string) string {
 	return r.Message
 }
 
-// wantRetry checks that the step fails in a way that is tried again, and
-// stores nothing.
-func wantRetry(t *testing.T, conf Config, in Input) error {
+// wantRetry checks that the step fails in a way that is tried again, because
+// of cause, and stores nothing. It returns the message.
+func wantRetry(t *testing.T, conf Config, in Input, cause error) string {
 	t.Helper()
 	_, files, err := do(t, conf, in)
-	if r, ok := runner.AsRejection(err); ok || !errors.Is(err, ErrUnreachable) {
-		t.Fatalf("%s: %v (rejection %v), want ErrUnreachable", in.Location, err, r)
+	if r, ok := runner.AsRejection(err); ok || !errors.Is(err, ErrUnreachable) || !errors.Is(err, cause) {
+		t.Fatalf("%s: %v (rejection %v), want ErrUnreachable by %v", in.Location, err, r, cause)
 	}
 	if len(files.files) > 0 {
 		t.Errorf("%s failed, but is in the file store", in.Location)
 	}
-	return err
+	return err.Error()
 }
 
 // root makes a directory with one file a.pdf.

@@ -74,9 +74,10 @@ func (s *s3) open(ctx context.Context, _ runner.Visit, location string) (found, 
 		return found{}, runner.Reject(ReasonNotAllowed, "the bucket is not one of those that are allowed")
 	}
 	fetch := newFetch(ctx, s.conf.Timeouts)
-	body, info, _, err := s.client.GetObject(fetch.ctx, bucket, key, minio.GetObjectOptions{VersionID: u.Query().Get("versionId")})
+	which := minio.GetObjectOptions{VersionID: u.Query().Get("versionId")}
+	body, info, _, err := s.client.GetObject(fetch.ctx, bucket, key, which) //nolint:contextcheck // it inherits from ctx by newFetch
 	if err != nil {
-		err = because(fetch.ctx, err)
+		err = because(fetch.ctx, err) //nolint:contextcheck // as above
 		fetch.end()
 		return found{}, s3Error(err)
 	}

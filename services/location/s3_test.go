@@ -40,7 +40,7 @@ func storage(t *testing.T) (conf Config) {
 		case "/inbox/stuck.pdf":
 			w.Header().Set("Content-Length", "1000")
 			io.WriteString(w, pdf) //nolint:errcheck // as above
-			http.NewResponseController(w).Flush()
+			flush(w)
 			<-r.Context().Done()
 		case "/nobucket/a.pdf":
 			fail(http.StatusNotFound, "NoSuchBucket")
@@ -75,10 +75,10 @@ func TestAnswersOfS3AreNoOrNotYet(t *testing.T) {
 		wantRejected(t, conf, Input{Location: location}, reason)
 	}
 	for _, location := range []string{"s3://inbox/down.pdf", "s3://inbox/stuck.pdf", "s3://inbox/moved.pdf"} {
-		wantRetry(t, conf, Input{Location: location})
+		wantRetry(t, conf, Input{Location: location}, ErrUnreachable)
 	}
 	conf.S3.Endpoint = "127.0.0.1:1"
-	if err := wantRetry(t, conf, Input{Location: "s3://inbox/private-name.pdf"}); strings.Contains(err.Error(), "private-name") {
-		t.Errorf("the error tells the key: %v", err)
+	if m := wantRetry(t, conf, Input{Location: "s3://inbox/private-name.pdf"}, ErrUnreachable); strings.Contains(m, "private-name") {
+		t.Errorf("the error tells the key: %s", m)
 	}
 }

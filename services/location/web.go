@@ -94,7 +94,7 @@ func (w *web) open(ctx context.Context, _ runner.Visit, location string) (found,
 		return found{}, runner.Reject(ReasonNotAllowed, "the location is no URL")
 	}
 	fetch := newFetch(ctx, w.conf.Timeouts)
-	answer, err := w.follow(fetch.ctx, u)
+	answer, err := w.follow(fetch.ctx, u) //nolint:bodyclose,contextcheck // patient closes it; it inherits from ctx by newFetch
 	if err != nil {
 		fetch.end()
 		return found{}, err

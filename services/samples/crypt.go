@@ -67,7 +67,7 @@ func (c *crypt) encryptStrings(number int, value string) string {
 	var b strings.Builder
 	for i := 0; i < len(value); {
 		var plain []byte
-		end := i
+		var end int
 		switch {
 		case value[i] == '(':
 			plain, end = literal(value, i)
@@ -94,19 +94,19 @@ func (c *crypt) encryptStrings(number int, value string) string {
 func literal(value string, i int) (plain []byte, end int) {
 	depth := 0
 	for ; i < len(value); i++ {
-		switch c := value[i]; {
-		case c == '\\':
+		switch c := value[i]; c {
+		case '\\':
 			i++
 			c = value[i]
 			if c == 'r' {
 				c = '\r'
 			}
 			plain = append(plain, c)
-		case c == '(':
+		case '(':
 			if depth++; depth > 1 {
 				plain = append(plain, c)
 			}
-		case c == ')':
+		case ')':
 			if depth--; depth == 0 {
 				return plain, i + 1
 			}

@@ -3,6 +3,7 @@ package samples
 import (
 	"crypto/md5" //nolint:gosec // the PDF format asks for this digest
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -97,6 +98,7 @@ func (d Document) embed(f *file) string {
 		names = append(names, text(file.Name)+" "+spec)
 		refs = append(refs, spec)
 	}
+	slices.Sort(names) // a name tree is in order
 	return fmt.Sprintf("/AF [%s] /PageMode /UseAttachments /Names << /EmbeddedFiles << /Names [%s] >> >> ",
 		strings.Join(refs, " "), strings.Join(names, " "))
 }

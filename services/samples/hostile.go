@@ -34,7 +34,7 @@ func (k Kind) Accepts(end Want) bool {
 func Hostile() []Kind {
 	kinds := slices.Concat(
 		noPDFs(), structures(), syntaxes(), trees(), sizes(), contents(), bombs(),
-		scripts(), actions(), carried(), encrypted(), invoices(),
+		scripts(), disguises(), actions(), carried(), encrypted(), invoices(),
 	)
 	for i := range kinds {
 		kinds[i].Large = slices.Contains(large(), kinds[i].Name)
@@ -88,8 +88,8 @@ func kind(name string, content func() []byte, want Want, also ...Want) Kind {
 }
 
 // fixed makes a kind of a short text.
-func fixed(name, content string, want Want, also ...Want) Kind {
-	return kind(name, func() []byte { return []byte(content) }, want, also...)
+func fixed(name, content string, want Want) Kind {
+	return kind(name, func() []byte { return []byte(content) }, want)
 }
 
 // changed makes a kind of a plain file of one page by a change to its objects:

@@ -8,7 +8,7 @@ import (
 // script is an action that runs JavaScript.
 const script = `<< /S /JavaScript /JS (app.alert\("x"\);) >>`
 
-// scripts are files with JavaScript in every place and spelling.
+// scripts are files with JavaScript in every place that can hold it.
 func scripts() []Kind {
 	in := func(name, entries string) Kind {
 		return documented(name, func(d *Document) { d.Catalog = entries }, active())
@@ -17,63 +17,63 @@ func scripts() []Kind {
 		return documented(name, func(d *Document) { d.Page = entries }, active())
 	}
 	field := "/AcroForm << /Fields [ << /T (f) /FT /Tx /Subtype /Widget /Rect [0 0 9 9] %s >> ] >>"
-	packed := func(plain bool) func() []byte {
+	return []Kind{
+		in("js-after-goto", "/OpenAction << /S /GoTo /D [6 0 R /Fit] /Next [ << /S /Named /N /NextPage >> "+script+" ] >>"),
+		onPage("js-annotation-aa", "/Annots [ << /Subtype /Widget /FT /Btn /T (b) /Rect [0 0 9 9] /AA << /E "+script+" >> >> ]"),
+		onPage("js-annotation-action", "/Annots [ << /Subtype /Link /Rect [0 0 595 842] /A "+script+" >> ]"),
+		in("js-catalog-aa", "/AA << /WC "+script+" /WS "+script+" >>"),
+		in("js-field-calculate", fmt.Sprintf(field, "/AA << /C "+script+" >>")),
+		in("js-field-format", fmt.Sprintf(field, "/AA << /F "+script+" /K "+script+" >>")),
+		kind("js-in-attached-pdf", func() []byte { return holding("inner.pdf", "application/pdf", Builtin()[3].Content) }, active()),
+		in("js-names", "/Names << /JavaScript << /Names [(a) "+script+"] >> >>"),
+		in("js-names-tree", "/Names << /JavaScript << /Kids [ << /Limits [(a) (a)] /Names [(a) "+script+"] >> ] >> >>"),
+		in("js-openaction", "/OpenAction "+script),
+		in("js-outline", "/Outlines << /Type /Outlines /Count 1 /First << /Title (t) /A "+script+" >> >>"),
+		onPage("js-page-aa", "/AA << /O "+script+" >>"),
+		onPage("js-rendition", "/Annots [ << /Subtype /Screen /Rect [0 0 9 9] /A << /S /Rendition /JS (app.alert\\(1\\)) >> >> ]"),
+		documented("js-stream", func(d *Document) {
+			d.Catalog = "/OpenAction << /S /JavaScript /JS 5 0 R >>"
+			d.objects = []object{flated("", []byte("app.alert(1)"))}
+		}, active()),
+	}
+}
+
+// disguises are files with JavaScript that is hidden, or only seems to be
+// there.
+func disguises() []Kind {
+	in := func(name, entries string) Kind {
+		return documented(name, func(d *Document) { d.Catalog = entries }, active())
+	}
+	// packed has its script in an object stream.
+	packed := func(how Encryption, plain bool) func() []byte {
 		return func() []byte {
 			d := deliveryNote(1)
-			d.Catalog = "/OpenAction 5 0 R"
-			d.objects = []object{obj("%s", script)}
+			d.Catalog, d.Encryption, d.objects = "/OpenAction 5 0 R", how, []object{obj("%s", script)}
 			f := d.file()
 			f.packed, f.plain = []int{1, 2, 3, 4, 5}, plain
 			return f.bytes()
 		}
 	}
 	return []Kind{
-		in("js-after-goto", "/OpenAction << /S /GoTo /D [6 0 R /Fit] /Next [ << /S /Named /N /NextPage >> "+script+" ] >>"),
-		onPage("js-annotation-aa", "/Annots [ << /Subtype /Widget /FT /Btn /T (b) /Rect [0 0 9 9] /AA << /E "+script+" >> >> ]"),
-		onPage("js-annotation-action", "/Annots [ << /Subtype /Link /Rect [0 0 595 842] /A "+script+" >> ]"),
 		documented("js-as-text", func(d *Document) {
 			d.Pages = []string{"How to write /JavaScript /JS (app.alert) and /OpenAction in a PDF"}
 			d.Title = "/JavaScript"
 			d.Catalog = "/Lang (/S /JavaScript /JS)"
 		}, ends(), active()),
-		in("js-catalog-aa", "/AA << /WC "+script+" /WS "+script+" >>"),
-		kind("js-encrypted-empty-password", func() []byte {
-			d := deliveryNote(1)
-			d.Catalog, d.Encryption = "/OpenAction "+script, AES256
-			return d.PDF()
-		}, active()),
-		kind("js-encrypted-object-stream", func() []byte {
-			d := deliveryNote(1)
-			d.Catalog, d.Encryption, d.objects = "/OpenAction 5 0 R", AES128, []object{obj("%s", script)}
-			f := d.file()
-			f.packed = []int{1, 2, 3, 4, 5}
-			return f.bytes()
-		}, active()),
+		documented("js-encrypted-empty-password", func(d *Document) { d.Catalog, d.Encryption = "/OpenAction "+script, AES256 }, active()),
+		kind("js-encrypted-object-stream", packed(AES128, false), active()),
 		in("js-escaped-name", `/Open#41ction << /#53 /#4a#61#76#61#53#63#72#69#70#74 /#4A#53 (app.alert\(1\)) >>`),
-		in("js-field-calculate", fmt.Sprintf(field, "/AA << /C "+script+" >>")),
-		in("js-field-format", fmt.Sprintf(field, "/AA << /F "+script+" /K "+script+" >>")),
 		in("js-hexadecimal", "/OpenAction << /S /JavaScript /JS <6170702e616c657274283129> >>"),
-		kind("js-in-attached-pdf", func() []byte { return holding("inner.pdf", "application/pdf", Builtin()[3].Content) }, active()),
 		kind("js-in-update", func() []byte {
 			return updated(deliveryNote(1).PDF(), 1, "<< /Type /Catalog /Pages 2 0 R /OpenAction "+script+" >>")
 		}, active()),
-		in("js-names", "/Names << /JavaScript << /Names [(a) "+script+"] >> >>"),
-		in("js-names-tree", "/Names << /JavaScript << /Kids [ << /Limits [(a) (a)] /Names [(a) "+script+"] >> ] >> >>"),
-		kind("js-object-stream", packed(false), active()),
-		kind("js-object-stream-plain", packed(true), active()),
-		in("js-openaction", "/OpenAction "+script),
-		in("js-outline", "/Outlines << /Type /Outlines /Count 1 /First << /Title (t) /A "+script+" >> >>"),
-		onPage("js-page-aa", "/AA << /O "+script+" >>"),
+		kind("js-object-stream", packed(Clear, false), active()),
+		kind("js-object-stream-plain", packed(Clear, true), active()),
 		kind("js-removed-by-update", func() []byte {
 			d := deliveryNote(1)
 			d.Catalog = "/OpenAction " + script
 			return updated(d.PDF(), 1, "<< /Type /Catalog /Pages 2 0 R >>")
 		}, active(), ends()),
-		onPage("js-rendition", "/Annots [ << /Subtype /Screen /Rect [0 0 9 9] /A << /S /Rendition /JS (app.alert\\(1\\)) >> >> ]"),
-		documented("js-stream", func(d *Document) {
-			d.Catalog = "/OpenAction << /S /JavaScript /JS 5 0 R >>"
-			d.objects = []object{flated("", []byte("app.alert(1)"))}
-		}, active()),
 		in("js-white-space", "/OpenAction\r<<\x00/S\x0c\t/JavaScript%comment\n/JS%\r(app.alert\\(1\\))>>"),
 	}
 }
@@ -84,8 +84,8 @@ func actions() []Kind {
 	does := func(name, action string, want Want, also ...Want) Kind {
 		return documented(name, func(d *Document) { d.Catalog = "/OpenAction " + action }, want, also...)
 	}
-	link := func(name, action string, want Want, also ...Want) Kind {
-		return documented(name, func(d *Document) { d.Page = "/Annots [ << /Subtype /Link /Rect [0 0 595 842] /A " + action + " >> ]" }, want, also...)
+	link := func(name, action string, want Want) Kind {
+		return documented(name, func(d *Document) { d.Page = "/Annots [ << /Subtype /Link /Rect [0 0 595 842] /A " + action + " >> ]" }, want)
 	}
 	return []Kind{
 		does("action-goto", "<< /S /GoTo /D [6 0 R /Fit] >>", ends()),

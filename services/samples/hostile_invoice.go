@@ -81,11 +81,12 @@ func withDTD(xml []byte, declarations string) []byte {
 
 // laughs declares an entity x of 10^9 times "ha".
 func laughs() string {
-	s := `<!ENTITY l0 "ha">`
+	var b strings.Builder
+	b.WriteString(`<!ENTITY l0 "ha">`)
 	for i := range 9 {
-		s += fmt.Sprintf(`<!ENTITY l%d "%s">`, i+1, strings.Repeat(fmt.Sprintf("&l%d;", i), 10))
+		fmt.Fprintf(&b, `<!ENTITY l%d "%s">`, i+1, strings.Repeat(fmt.Sprintf("&l%d;", i), 10))
 	}
-	return s + `<!ENTITY x "&l9;">`
+	return b.String() + `<!ENTITY x "&l9;">`
 }
 
 func utf16XML(xml []byte) []byte {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -70,7 +71,7 @@ func startxref(where string) func(string) string {
 	return func(s string) string {
 		at := strings.Index(s, "xref\n")
 		if where == "" {
-			where = fmt.Sprint(at + 4)
+			where = strconv.Itoa(at + 4)
 		}
 		return strings.Replace(s, fmt.Sprintf("startxref\n%d\n", at), "startxref\n"+where+"\n", 1)
 	}
