@@ -1,13 +1,14 @@
 package saga
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/docsaga/docsaga/events"
 )
 
 // Compile checks the graph, works out its hops and makes the definition ready
-// for use. An error wraps [ErrBadDefinition].
+// for use. An error joins a [Fault] for each element that is wrong.
 func Compile(d Definition) (*Definition, error) {
 	if err := events.CheckID(d.Name); err != nil {
 		return nil, fmt.Errorf("saga: name of the definition: %w: %w", err, ErrBadDefinition)
@@ -19,331 +20,238 @@ func Compile(d Definition) (*Definition, error) {
 		return nil, fmt.Errorf("saga: %d nodes, at most %d: %w", len(d.Nodes), MaxNodes, ErrBadDefinition)
 	}
 	c := compiler{d: &d}
-	for _, check := range []func() error{c.index, c.connect, c.checkNodes, c.checkGateways, c.checkReach} {
-		if err := check(); err != nil {
-			return nil, err
+	for _, check := range []func(){c.index, c.connect, c.enclose, c.attach, c.checkNodes, c.checkFlows, c.checkReach} {
+		if check(); len(c.faults) > 0 {
+			return nil, errors.Join(c.faults...)
 		}
 	}
 	c.hops()
 	return &d, nil
 }
 
-type compiler struct{ d *Definition }
-
-func (c *compiler) index() error {
-	d := c.d
-	d.byID = make(map[events.StepID]int, len(d.Nodes))
-	d.start = -1
-	for i := range d.Nodes {
-		n := &d.Nodes[i]
-		n.in, n.out, n.recorded = nil, nil, false
-		if err := events.CheckID(n.ID); err != nil || n.ID == events.StepDocument {
-			return badNode(n, "its id cannot name a step: want 1 to 64 of A-Z a-z 0-9 _ -, and not %q", events.StepDocument)
-		}
-		if _, twice := d.byID[n.ID]; twice {
-			return badNode(n, "another element has the same id")
-		}
-		d.byID[n.ID] = i
-		if n.Kind != Start {
-			continue
-		}
-		if d.start >= 0 {
-			return badNode(n, "a second start event, after %s", d.Nodes[d.start].ID)
-		}
-		d.start = i
-	}
-	if d.start < 0 {
-		return fmt.Errorf("saga: definition %s has no start event: %w", d.Name, ErrBadDefinition)
-	}
-	return nil
+type compiler struct {
+	d      *Definition
+	faults []error
 }
 
-func (c *compiler) connect() error {
+func (c *compiler) fault(n *Node, format string, args ...any) {
+	c.faults = append(c.faults, &Fault{
+		Element: n.Kind.String(), ID: string(n.ID), Line: n.Line, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+func (c *compiler) index() {
+	d := c.d
+	d.byID = make(map[events.StepID]int, len(d.Nodes))
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		n.in, n.out, n.armed, n.catches, n.recorded, n.decides = nil, nil, nil, nil, false, false
+		if err := events.CheckID(n.ID); err != nil || n.ID == events.StepDocument {
+			c.fault(n, "its id cannot name a step: want 1 to 64 of A-Z a-z 0-9 _ -, and not %q", events.StepDocument)
+		}
+		if _, twice := d.byID[n.ID]; twice {
+			c.fault(n, "another element has the same id")
+		}
+		d.byID[n.ID] = i
+	}
+}
+
+func (c *compiler) connect() {
 	d := c.d
 	for i, f := range d.Flows {
 		if f.From < 0 || f.From >= len(d.Nodes) || f.To < 0 || f.To >= len(d.Nodes) {
-			return fmt.Errorf("saga: line %d: flow %s has no source or no target: %w", f.Line, f.ID, ErrBadDefinition)
+			c.faults = append(c.faults, &Fault{Element: "sequenceFlow", ID: f.ID, Line: f.Line, Message: "no source or no target"})
+			continue
 		}
-		d.Nodes[f.From].out = append(d.Nodes[f.From].out, i)
-		d.Nodes[f.To].in = append(d.Nodes[f.To].in, i)
+		from, to := &d.Nodes[f.From], &d.Nodes[f.To]
+		if from.Scope != to.Scope {
+			c.fault(from, "flow %s leads into or out of a sub-process", f.ID)
+		}
+		from.out = append(from.out, i)
+		to.in = append(to.in, i)
 	}
-	return nil
 }
 
-func (c *compiler) checkNodes() error {
+// enclose works out where each scope begins.
+func (c *compiler) enclose() {
+	d := c.d
+	d.scopes = make([]scope, len(d.Nodes)+1)
+	d.scopes[0].node = -1
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		d.scopes[i+1].node = i
+		if n.Scope < 0 || n.Scope > len(d.Nodes) || n.Scope > 0 && !isScope(&d.Nodes[n.Scope-1]) || n.Scope == i+1 {
+			c.fault(n, "lies in no sub-process")
+			return
+		}
+		s := &d.scopes[n.Scope]
+		switch {
+		case n.Kind == EventSub:
+			s.subs = append(s.subs, i)
+		case n.Kind == Start:
+			s.starts = append(s.starts, i)
+		}
+	}
+	for at := range d.scopes {
+		if at == 0 || isScope(&d.Nodes[at-1]) {
+			c.begin(at)
+		}
+	}
+}
+
+func isScope(n *Node) bool { return n.Kind == SubProcess || n.Kind == EventSub }
+
+// begin chooses the start of a scope: its plain start event, else its first
+// one, else every node that no flow leads to.
+func (c *compiler) begin(at int) {
+	d, s := c.d, &c.d.scopes[at]
+	if len(s.starts) > 1 {
+		best := 0
+		for i, n := range s.starts {
+			if d.Nodes[n].Trigger == NoTrigger && d.Nodes[s.starts[best]].Trigger != NoTrigger {
+				best = i
+			}
+		}
+		s.others = append(append(s.others, s.starts[:best]...), s.starts[best+1:]...)
+		s.starts = []int{s.starts[best]}
+	}
+	if len(s.starts) == 0 {
+		for i := range d.Nodes {
+			if n := &d.Nodes[i]; n.Scope == at && len(n.in) == 0 && n.Kind != Boundary && n.Kind != EventSub {
+				s.starts = append(s.starts, i)
+			}
+		}
+	}
+	switch {
+	case len(s.starts) > 0 && (at == 0 || d.Nodes[at-1].Kind != EventSub || d.Nodes[s.starts[0]].Kind == Start):
+	case at == 0:
+		c.faults = append(c.faults, fmt.Errorf("saga: definition %s has no start event: %w", d.Name, ErrBadDefinition))
+	default:
+		c.fault(&d.Nodes[at-1], "has no start event")
+	}
+}
+
+// attach connects boundary events with what they sit on.
+func (c *compiler) attach() {
+	d := c.d
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		if n.Kind != Boundary {
+			continue
+		}
+		if n.Host < 0 || n.Host >= len(d.Nodes) || !d.Nodes[n.Host].isActivity() || d.Nodes[n.Host].Scope != n.Scope {
+			c.fault(n, "sits on no activity")
+			continue
+		}
+		host := &d.Nodes[n.Host]
+		if n.Trigger.waits() {
+			host.armed = append(host.armed, i)
+		} else {
+			host.catches = append(host.catches, i)
+		}
+	}
+}
+
+func (c *compiler) checkNodes() {
 	for i := range c.d.Nodes {
 		n := &c.d.Nodes[i]
 		switch n.Kind {
-		case Start:
+		case Start, Boundary:
 			if len(n.in) > 0 {
-				return badNode(n, "a flow leads into it")
+				c.fault(n, "a flow leads into it")
 			}
 		case End:
 			if len(n.out) > 0 {
-				return badNode(n, "a flow leads out of it")
+				c.fault(n, "a flow leads out of it")
 			}
-			continue
+		case EventSub:
+			if len(n.in)+len(n.out) > 0 {
+				c.fault(n, "a flow leads into it or out of it")
+			}
 		case Service:
 			if err := events.CheckID(n.Service); err != nil {
-				return badNode(n, "its service %.80q: %v", n.Service, err)
+				c.fault(n, "its service %.80q: %v", n.Service, err)
 			}
-		case Exclusive, Parallel, Boundary:
+		case Script:
+			if n.Makes == nil {
+				c.fault(n, "has no script")
+			}
+		case Exclusive, Parallel, Inclusive, EventBased, Task, User, Catch, Throw, SubProcess, Call:
 		default:
-			return badNode(n, "unknown kind %d", n.Kind)
+			c.fault(n, "unknown kind %d", n.Kind)
 		}
-		if len(n.out) == 0 {
-			return badNode(n, "no flow leads out of it; end the path with an end event")
-		}
-		if n.Undo != nil {
-			if err := events.CheckID(n.Undo.Service); err != nil {
-				return badNode(n, "the service of its compensation handler %s: %.80q: %v", n.Undo.Step, n.Undo.Service, err)
-			}
-		}
+		c.checkNode(n)
 	}
-	return nil
 }
 
-func (c *compiler) checkGateways() error {
+func (c *compiler) checkNode(n *Node) {
+	if n.Undo != nil && n.Undo.Service != "" {
+		if err := events.CheckID(n.Undo.Service); err != nil {
+			c.fault(n, "the service of its compensation handler %s: %.80q: %v", n.Undo.Step, n.Undo.Service, err)
+		}
+	}
+	if n.Trigger == TimerTrigger && n.Clock == nil && (n.Kind != Start || n.Scope != 0) {
+		c.fault(n, "has no date, duration or cycle")
+	}
+	if (n.Kind == Parallel || n.Kind == Inclusive) && len(n.in) > MaxIncoming {
+		c.fault(n, "%d flows meet in it, at most %d", len(n.in), MaxIncoming)
+	}
+	if n.Kind != EventBased {
+		return
+	}
+	if len(n.out) == 0 {
+		c.fault(n, "no event stands behind it")
+	}
+	for _, f := range n.out {
+		to := &c.d.Nodes[c.d.Flows[f].To]
+		if to.Kind != Catch || !to.Trigger.waits() || len(to.in) != 1 {
+			c.fault(n, "%s %s stands behind it; want catch events and receive tasks with one flow in", to.Kind, to.ID)
+		}
+	}
+}
+
+func (c *compiler) checkFlows() {
 	d := c.d
 	for i := range d.Nodes {
 		n := &d.Nodes[i]
 		for _, f := range n.out {
-			if d.Flows[f].Guard != nil && n.Kind != Exclusive {
-				return badNode(n, "flow %s has a condition; only an exclusive gateway chooses", d.Flows[f].ID)
+			if d.Flows[f].Guard == nil || n.Kind == Exclusive || n.Kind == Inclusive {
+				continue
 			}
-		}
-		if n.Kind == Parallel && len(n.in) > MaxIncoming {
-			return badNode(n, "%d flows meet in it, at most %d", len(n.in), MaxIncoming)
-		}
-		if n.Kind != Exclusive || len(n.out) < 2 {
-			continue
-		}
-		for _, f := range n.out {
-			if d.Flows[f].Guard == nil && f != n.Default {
-				return badNode(n, "flow %s has no condition and is not the default", d.Flows[f].ID)
+			switch n.Kind {
+			case Parallel, EventBased, Start, Boundary:
+				c.fault(n, "flow %s has a condition; only an exclusive or inclusive gateway or an activity chooses", d.Flows[f].ID)
+			default:
+				n.decides = true
 			}
-		}
-		if n.Default < 0 {
-			return badNode(n, "no default flow: a document for which no condition holds would be stuck")
 		}
 	}
-	return nil
 }
 
 // checkReach refuses nodes that no token comes to, and loops without a step,
 // in which a token would run for ever.
-func (c *compiler) checkReach() error {
+func (c *compiler) checkReach() {
 	d := c.d
 	seen := make([]bool, len(d.Nodes))
-	queue := []int{d.start}
-	seen[d.start] = true
-	for len(queue) > 0 {
-		n := queue[0]
-		queue = queue[1:]
-		for _, next := range c.successors(n) {
-			if !seen[next] {
-				seen[next] = true
-				queue = append(queue, next)
-			}
+	for _, roots := range [][]int{d.scopes[0].starts, d.scopes[0].others, d.scopes[0].subs} {
+		for _, n := range roots {
+			c.spread(n, seen)
 		}
 	}
 	for i := range d.Nodes {
 		if !seen[i] {
-			return badNode(&d.Nodes[i], "cannot be reached from the start event")
+			c.fault(&d.Nodes[i], "cannot be reached from the start event")
 		}
 	}
 	loops := cycles(len(d.Nodes), func(n int) []int {
-		if d.Nodes[n].Kind == Service {
+		if d.Nodes[n].isStep() {
 			return nil
 		}
 		return c.successors(n)
 	})
 	for i, loop := range loops {
 		if loop {
-			return badNode(&d.Nodes[i], "is in a loop without a step")
-		}
-	}
-	return nil
-}
-
-// successors returns the nodes that a token can go to from n, boundary events
-// included.
-func (c *compiler) successors(n int) []int {
-	node := &c.d.Nodes[n]
-	next := make([]int, 0, len(node.out)+len(node.Catches))
-	for _, f := range node.out {
-		next = append(next, c.d.Flows[f].To)
-	}
-	for _, b := range node.Catches {
-		next = append(next, b.Node)
-	}
-	return next
-}
-
-// hops works out, for the start and for every step, which steps a token can
-// come to next, and what it takes to know.
-func (c *compiler) hops() {
-	d := c.d
-	c.record()
-	unsure := c.unsure()
-	for i := range d.Nodes {
-		n := &d.Nodes[i]
-		if n.Kind != Start && !n.isStep() {
-			continue
-		}
-		from := n.ID
-		if n.Kind == Start {
-			from = events.StepDocument
-		}
-		t := tracer{c: c, from: from, unsure: unsure, seen: make(map[int]bool)}
-		for _, next := range c.successors(i) {
-			t.visit(next, Direct, false)
-		}
-	}
-}
-
-// record marks the joins behind which a choice is made: a guard sees what all
-// branches put out, which no single event carries, so the join's completion
-// becomes an event with the merged context.
-func (c *compiler) record() {
-	d := c.d
-	for i := range d.Nodes {
-		if n := &d.Nodes[i]; n.Kind == Parallel && len(n.in) > 1 {
-			n.recorded = c.choiceBehind(i, make(map[int]bool))
-		}
-	}
-}
-
-func (c *compiler) choiceBehind(n int, seen map[int]bool) bool {
-	for _, next := range c.successors(n) {
-		node := &c.d.Nodes[next]
-		if seen[next] || node.Kind == Service {
-			continue
-		}
-		seen[next] = true
-		if node.Kind == Exclusive && len(node.out) > 1 || c.choiceBehind(next, seen) {
-			return true
-		}
-	}
-	return false
-}
-
-// unsure returns the nodes whose visit is not known to be the first: those in
-// a loop, and those behind a place where branches of a split run together
-// without a join.
-func (c *compiler) unsure() []bool {
-	d := c.d
-	unsure := cycles(len(d.Nodes), c.successors)
-	forked := make([]bool, len(d.Nodes))
-	for i := range d.Nodes {
-		if n := &d.Nodes[i]; len(n.out) > 1 && n.Kind != Exclusive {
-			for _, next := range c.successors(i) {
-				c.spread(next, forked)
-			}
-		}
-	}
-	for i := range d.Nodes {
-		if n := &d.Nodes[i]; len(n.in) > 1 && n.Kind != Parallel && forked[i] {
-			c.spread(i, unsure)
-		}
-	}
-	for i := range d.Nodes {
-		if unsure[i] {
-			c.spread(i, unsure)
-		}
-	}
-	return unsure
-}
-
-// spread marks n and all that can be reached from it.
-func (c *compiler) spread(n int, marks []bool) {
-	queue, seen := []int{n}, map[int]bool{n: true}
-	for len(queue) > 0 {
-		n, queue = queue[0], queue[1:]
-		marks[n] = true
-		for _, next := range c.successors(n) {
-			if !seen[next] {
-				seen[next] = true
-				queue = append(queue, next)
-			}
-		}
-	}
-}
-
-type tracer struct {
-	c      *compiler
-	from   events.StepID
-	unsure []bool
-	seen   map[int]bool
-}
-
-func (t *tracer) visit(i int, reach Reach, guarded bool) {
-	d := t.c.d
-	n := &d.Nodes[i]
-	if t.seen[i] {
-		return
-	}
-	t.seen[i] = true
-	if t.unsure[i] || n.Kind == Parallel && len(n.in) > 1 {
-		reach = max(reach, ByHistory)
-	}
-	if n.recorded {
-		reach = Coordinated
-	}
-	if n.isStep() {
-		d.hops = append(d.hops, Hop{From: t.from, To: n.ID, Reach: reach, Guarded: guarded})
-		return
-	}
-	for _, next := range t.c.successors(i) {
-		t.visit(next, reach, guarded || n.Kind == Exclusive && len(n.out) > 1)
-	}
-}
-
-// cycles returns which nodes of a graph lie on a cycle (Tarjan, "Depth-First
-// Search and Linear Graph Algorithms", 1972).
-func cycles(nodes int, successors func(int) []int) []bool {
-	t := tarjan{successors: successors, index: make([]int, nodes), low: make([]int, nodes), on: make([]bool, nodes), cyclic: make([]bool, nodes)}
-	for i := range nodes {
-		if t.index[i] == 0 {
-			t.walk(i)
-		}
-	}
-	return t.cyclic
-}
-
-type tarjan struct {
-	successors func(int) []int
-	index, low []int // index counts from 1; 0 is unseen
-	on, cyclic []bool
-	stack      []int
-	count      int
-}
-
-func (t *tarjan) walk(n int) {
-	t.count++
-	t.index[n], t.low[n], t.on[n] = t.count, t.count, true
-	t.stack = append(t.stack, n)
-	for _, next := range t.successors(n) {
-		if next == n {
-			t.cyclic[n] = true
-		}
-		if t.index[next] == 0 {
-			t.walk(next)
-			t.low[n] = min(t.low[n], t.low[next])
-		} else if t.on[next] {
-			t.low[n] = min(t.low[n], t.index[next])
-		}
-	}
-	if t.low[n] != t.index[n] {
-		return
-	}
-	for size := 1; ; size++ {
-		top := t.stack[len(t.stack)-1]
-		t.stack = t.stack[:len(t.stack)-1]
-		t.on[top] = false
-		t.cyclic[top] = t.cyclic[top] || size > 1 || top != n
-		if top == n {
-			return
+			c.fault(&d.Nodes[i], "is in a loop without a step")
 		}
 	}
 }

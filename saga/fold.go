@@ -1,7 +1,6 @@
 package saga
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -13,19 +12,26 @@ const (
 	ReasonDeadlock = "deadlock" // a join waits for tokens that cannot come
 	ReasonTimeout  = "timed-out"
 	ReasonCancel   = "cancelled"
+	ReasonTimer    = "timer"           // when a timer goes off cannot be evaluated
+	ReasonLoop     = "loop"            // what a loop goes over is no list, or too long
+	ReasonTooMany  = "too-many-tokens" // branches split and never join
 )
 
 // Fold returns the state after e. An event at or before s.Seq changes nothing
 // but must not come in another order than the log's. Fold refuses no event:
 // one that fits nowhere adds to Anomalies.
 func (d *Definition) Fold(s State, e *events.Event) State {
-	if e.Position.Seq != 0 && e.Position.Seq <= s.Seq {
-		return s
-	}
 	f := folding{d: d, s: s, e: e}
-	f.s.Seq = e.Position.Seq
 	f.fold()
 	return f.s
+}
+
+// Trace folds e as [Definition.Fold] does, and returns besides the numbers of
+// the nodes that were completed by it, in order.
+func (d *Definition) Trace(s State, e *events.Event) (State, []int) {
+	f := folding{d: d, s: s, e: e, tracing: true}
+	f.fold()
+	return f.s, f.trace
 }
 
 // Before returns a state in which e decides a visit that is open: all that
@@ -34,7 +40,7 @@ func (d *Definition) Before(e *events.Event) State {
 	if e.Slot.Kind != events.Outcome {
 		return State{}
 	}
-	s := State{submitted: true, open: 1}
+	s := State{submitted: true}
 	if n, ok := d.byID[e.Slot.Step]; ok {
 		s.add(Visit{node: uint16(n), number: uint16(e.Slot.Visit), status: Open}) //nolint:gosec // both are checked
 	}
@@ -45,36 +51,48 @@ func (d *Definition) Before(e *events.Event) State {
 type Opening struct {
 	Node   int // its number in the definition
 	Number int
+	Item   int // which item of a loop it is for, from 1; 0 if none
+	Visit  int // its index in the state after the event
 }
 
 // Opened returns the visits that are open in after but were not in before,
-// the state that after was folded from by one event.
+// the state that after was folded from by one event. Loops as a whole are not
+// among them, only their items.
 func Opened(before, after *State) []Opening {
 	var opened []Opening
 	for i := range after.Visits() {
 		v := after.Visit(i)
 		if v.status == Open && (i >= before.Visits() || before.Visit(i).status != Open) {
-			opened = append(opened, Opening{Node: v.Node(), Number: v.Number()})
+			opened = append(opened, Opening{Node: v.Node(), Number: v.Number(), Item: v.Item(), Visit: i})
 		}
 	}
 	return opened
 }
 
+// isLoop reports whether a visit stands for a loop as a whole.
+func (d *Definition) isLoop(v Visit) bool { return v.item == 0 && d.Nodes[v.node].Loop != nil }
+
 // folding is one Fold at work.
 type folding struct {
-	d     *Definition
-	s     State
-	e     *events.Event
-	moves int // tokens moved; bounded, though Compile refuses loops without a step
+	d       *Definition
+	s       State
+	e       *events.Event
+	moves   int      // tokens moved; bounded
+	cut     []uint16 // scopes, as parents of visits, whose tokens are gone
+	tracing bool
+	trace   []int
 }
 
 func (f *folding) fold() {
-	slot := f.e.Slot
+	if f.e.Position.Seq != 0 && f.e.Position.Seq <= f.s.Seq {
+		return
+	}
+	f.s.Seq = f.e.Position.Seq
 	if f.s.ended {
 		f.s.Anomalies++
 		return
 	}
-	switch slot.Kind {
+	switch f.e.Slot.Kind {
 	case events.Submitted:
 		f.submitted()
 	case events.Outcome:
@@ -97,7 +115,7 @@ func (f *folding) fold() {
 	f.settle()
 }
 
-// remember notes the event as the last, in the order that lastID reads.
+// remember notes the event as the last, in the form that Cause reads.
 func (f *folding) remember() {
 	node := 0
 	if n, ok := f.d.byID[f.e.Slot.Step]; ok {
@@ -107,12 +125,16 @@ func (f *folding) remember() {
 	f.s.last = uint64(node)<<32 | uint64(slot.Visit)<<16 | uint64(slot.Kind)<<8 | uint64(slot.Again) //nolint:gosec // all are small and positive
 }
 
-// settle finds out whether the document is stuck: nothing is open, and tokens
-// wait in a join that nothing can come to.
+// settle completes inclusive joins, and finds out whether the document is
+// stuck: tokens wait in a join that nothing can come to.
 func (f *folding) settle() {
 	s := &f.s
 	s.stuck = s.stuck && s.Verdict == 0
-	if s.submitted && !s.ended && s.Verdict == 0 && s.open == 0 && s.incidents == 0 && s.joining > 0 && !s.stuck {
+	if s.joining == 0 || s.ended || s.Verdict != 0 {
+		return
+	}
+	f.completeInclusive()
+	if s.joining > 0 && s.incidents == 0 && !s.stuck && !f.d.progresses(s) {
 		s.stuck, s.Reason = true, ReasonDeadlock
 	}
 }
@@ -123,7 +145,7 @@ func (f *folding) submitted() {
 		return
 	}
 	f.s.submitted = true
-	f.leave(f.d.start)
+	f.enter(-1)
 }
 
 // outcome decides a visit and moves its token on.
@@ -141,14 +163,28 @@ func (f *folding) outcome() {
 		return
 	}
 	v := f.s.Visit(i)
-	if v.status != Open {
+	switch v.status {
+	case Open, Looping:
+		f.rank(&v)
+		f.decide(i, v)
+	case Watching:
+		f.rank(&v)
+		f.watched(i, v)
+	case Leaving:
+		f.rank(&v)
+		f.late(i, v)
+	case Closed: // decided while it was being closed
+	case Joining, Done, Refused, Broken, Late, Stopped, Waiting, Undoing, UndoFailed, Reverted, Recalled:
 		f.s.Anomalies++
-		return
 	}
-	f.s.open--
+}
+
+func (f *folding) rank(v *Visit) {
 	f.s.ranks++
-	v.rank, v.bits = f.s.ranks, 0
-	f.decide(i, v)
+	v.rank = f.s.ranks
+	if !f.d.isLoop(*v) {
+		v.bits = 0
+	}
 }
 
 // unexpected deals with the outcome of a visit that was never opened. A visit
@@ -158,13 +194,9 @@ func (f *folding) unexpected(node int) (int, bool) {
 	visit := Visit{node: uint16(node), number: uint16(f.e.Slot.Visit), status: Open} //nolint:gosec // both are checked
 	last, ok := f.s.latest(node)
 	if ok && f.s.Visit(last).status == Waiting && f.e.Slot.Visit == f.s.Visit(last).Number()+1 {
+		visit.parent, visit.item = f.s.Visit(last).parent, f.s.Visit(last).item
 		f.resolve(last)
-		i := f.s.Visits()
-		if !f.s.add(visit) {
-			return 0, false
-		}
-		f.s.open++
-		return i, true
+		return f.s.Visits(), f.s.add(visit)
 	}
 	f.s.Anomalies++
 	if f.e.Result != events.Completed || !f.s.submitted {
@@ -178,58 +210,50 @@ func (f *folding) unexpected(node int) (int, bool) {
 
 // resolve closes a visit that waited for a person; a failed one may have had
 // an effect, so it stays to be undone.
-func (f *folding) resolve(i int) {
-	v := f.s.Visit(i)
-	v.status = Broken
-	f.s.set(i, v)
-	f.s.incidents--
-}
+func (f *folding) resolve(i int) { f.s.turn(i, f.s.Visit(i), Broken) }
 
 func (f *folding) decide(i int, v Visit) {
 	n := &f.d.Nodes[v.node]
 	switch f.e.Result {
 	case events.Completed:
-		v.status = Done
-		f.s.set(i, v)
-		f.leave(int(v.node))
+		f.s.turn(i, v, Done)
+		f.completed(i)
 	case events.Rejected:
-		v.status = Refused
-		f.s.set(i, v)
+		f.s.turn(i, v, Refused)
+		f.disarm(i)
 		code := f.code()
-		if b, ok := catching(n, code); ok {
-			f.leave(b)
-			return
+		if caught, _ := f.raise(ErrorTrigger, code, i, v.parent); !caught {
+			f.stop(n.ID, code, events.Rejected)
 		}
-		f.stop(n.ID, code, events.Rejected)
 	case events.Failed:
+		f.disarm(i)
 		if n.OnFail == Wait && f.s.Verdict == 0 {
-			v.status = Waiting
-			f.s.set(i, v)
-			f.s.incidents++
+			f.s.turn(i, v, Waiting)
 			f.s.StopStep, f.s.Reason = n.ID, f.code()
 			return
 		}
-		v.status = Broken
-		f.s.set(i, v)
+		f.s.turn(i, v, Broken)
 		f.stop(n.ID, f.code(), events.Failed)
 	case events.TimedOut:
-		v.status = Late
-		f.s.set(i, v)
+		f.s.turn(i, v, Late)
 		f.stop(n.ID, ReasonTimeout, events.Failed)
 	case events.Cancelled:
-		v.status = Stopped
-		f.s.set(i, v)
+		f.s.turn(i, v, Stopped)
 		f.stop(n.ID, ReasonCancel, events.Cancelled)
 	}
 }
 
-func catching(n *Node, code string) (int, bool) {
-	for _, c := range n.Catches {
-		if c.Code == "" || c.Code == code {
-			return c.Node, true
-		}
+// late takes the outcome of an interrupted visit. Its token is gone, but it
+// may have had an effect.
+func (f *folding) late(i int, v Visit) {
+	to := Stopped
+	switch {
+	case f.e.Result == events.Rejected:
+		to = Refused
+	case f.d.Nodes[v.node].Undo != nil:
+		to = Recalled
 	}
-	return 0, false
+	f.s.turn(i, v, to)
 }
 
 // code returns the reason that the event gives.
@@ -241,10 +265,23 @@ func (f *folding) code() string {
 	return d.Error.Code
 }
 
-// stop makes the document compensate, if nothing has stopped it before.
+// stop makes the document compensate, if nothing has stopped it before. What
+// nobody is at work on is closed at once.
 func (f *folding) stop(step events.StepID, reason string, verdict events.Result) {
-	if f.s.Verdict == 0 {
-		f.s.Verdict, f.s.StopStep, f.s.Reason = verdict, step, reason
+	if f.s.Verdict != 0 {
+		return
+	}
+	f.s.Verdict, f.s.StopStep, f.s.Reason = verdict, step, reason
+	for i := range f.s.Visits() {
+		switch v := f.s.Visit(i); v.status {
+		case Open:
+			if !f.d.Nodes[v.node].isWorked() {
+				f.s.turn(i, v, Closed)
+			}
+		case Joining, Watching, Looping:
+			f.s.turn(i, v, Closed)
+		case Done, Refused, Broken, Late, Stopped, Waiting, Undoing, UndoFailed, Reverted, Closed, Leaving, Recalled:
+		}
 	}
 }
 
@@ -267,26 +304,23 @@ func (f *folding) redo() {
 		f.s.Anomalies++
 		return
 	}
+	again := Visit{node: uint16(node)} //nolint:gosec // at most MaxNodes
 	if last, ok := f.s.latest(node); ok && f.s.Visit(last).status == Waiting {
+		again = f.s.Visit(last)
 		f.resolve(last)
 	}
 	if _, ok := f.s.find(node, f.e.Slot.Visit); ok || f.s.Verdict != 0 {
 		f.s.Anomalies++
 		return
 	}
-	f.openVisit(node, f.e.Slot.Visit)
+	f.begin(Visit{node: again.node, number: uint16(f.e.Slot.Visit), parent: again.parent, item: again.item}) //nolint:gosec // checked
 }
 
 func (f *folding) undo() {
-	i, v, ok := f.visit()
-	if !ok {
-		return
+	if i, v, ok := f.visit(); ok {
+		v.again = uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
+		f.s.turn(i, v, Undoing)
 	}
-	if v.status == UndoFailed {
-		f.s.incidents--
-	}
-	v.status, v.again = Undoing, uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
-	f.s.set(i, v)
 }
 
 func (f *folding) undone() {
@@ -294,15 +328,12 @@ func (f *folding) undone() {
 	if !ok {
 		return
 	}
-	if v.status == UndoFailed {
-		f.s.incidents--
+	v.again = uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
+	if f.e.Result == events.Completed {
+		f.s.turn(i, v, Reverted)
+	} else {
+		f.s.turn(i, v, UndoFailed)
 	}
-	v.status, v.again = Reverted, uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
-	if f.e.Result != events.Completed {
-		v.status = UndoFailed
-		f.s.incidents++
-	}
-	f.s.set(i, v)
 }
 
 // visit returns the visit that the event is about, if it has an outcome.
@@ -317,116 +348,8 @@ func (f *folding) visit() (int, Visit, bool) {
 	return 0, Visit{}, false
 }
 
-// leave sends a token along the flows out of a node.
-func (f *folding) leave(node int) {
-	n := &f.d.Nodes[node]
-	if n.Kind == Exclusive {
-		if flow, ok := f.choose(n); ok {
-			f.arrive(flow)
-		} else {
-			f.s.stuck, f.s.StopStep, f.s.Reason = true, n.ID, ReasonNoFlow
-		}
-		return
-	}
-	for _, flow := range n.out {
-		f.arrive(flow)
-	}
-}
-
-// choose returns the first flow whose guard holds, or the default.
-func (f *folding) choose(n *Node) (flow int, ok bool) {
-	if len(n.out) == 1 {
-		return n.out[0], true
-	}
-	vars := Vars{Step: f.e.Slot.Step, Data: f.e.Data}
-	for _, flow := range n.out {
-		guard := f.d.Flows[flow].Guard
-		if guard == nil || flow == n.Default {
-			continue
-		}
-		value, err := guard.Eval(vars)
-		if err != nil {
-			return 0, false
-		}
-		if bytes.Equal(value, []byte("true")) {
-			return flow, true
-		}
-	}
-	return n.Default, n.Default >= 0
-}
-
-// arrive brings a token to the end of a flow.
-func (f *folding) arrive(flow int) {
-	node := f.d.Flows[flow].To
-	n := &f.d.Nodes[node]
-	if f.moves++; f.moves > len(f.d.Flows)+1 {
-		f.s.Anomalies++
-		return
-	}
-	switch n.Kind {
-	case Service:
-		f.openVisit(node, f.next(node))
-	case Parallel:
-		if len(n.in) < 2 || f.join(node, flow) {
-			f.leave(node)
-		}
-	case Exclusive, Boundary:
-		f.leave(node)
-	case Start, End:
-	}
-}
-
-// join notes a token and reports whether it was the last that the join waited
-// for. A recorded join becomes an open visit instead.
-func (f *folding) join(node, flow int) bool {
-	n := &f.d.Nodes[node]
-	i, ok := f.s.latest(node)
-	if !ok || f.s.Visit(i).status != Joining {
-		i = int(f.s.count)
-		if !f.s.add(Visit{node: uint16(node), number: uint16(f.next(node)), status: Joining}) { //nolint:gosec // both are bounded
-			f.s.Anomalies++
-			return false
-		}
-		f.s.joining++
-	}
-	v := f.s.Visit(i)
-	for bit, in := range n.in {
-		if in == flow && v.bits&(1<<bit) != 0 {
-			f.s.Anomalies++
-		}
-		if in == flow {
-			v.bits |= 1 << bit
-		}
-	}
-	complete := v.bits == 1<<len(n.in)-1
-	if complete {
-		v.bits, v.status = 0, Closed
-		f.s.joining--
-		if n.recorded {
-			v.status = Open
-			f.s.open++
-		}
-	}
-	f.s.set(i, v)
-	return complete && !n.recorded
-}
-
-// next returns the number that the next visit of a node has.
-func (f *folding) next(node int) int {
-	if i, ok := f.s.latest(node); ok {
-		return f.s.Visit(i).Number() + 1
-	}
-	return 1
-}
-
-func (f *folding) openVisit(node, number int) {
-	v := Visit{node: uint16(node), number: uint16(number), status: Open} //nolint:gosec // both are bounded
-	if timeout := f.d.Nodes[node].Timeout; timeout > 0 && !f.e.At.IsZero() {
-		v.bits = uint64(f.e.At.Add(timeout + time.Millisecond - 1).UnixMilli()) //nolint:gosec // a time after 1970
-	}
-	if number > events.MaxVisit || !f.s.add(v) {
-		f.s.Anomalies++
-		return
-	}
-	f.s.open++
+// deadline returns a time as bits of a visit, rounded up to milliseconds.
+func deadline(at time.Time) uint64 {
+	ms := max(at.Add(time.Millisecond-1).UnixMilli(), 0)
+	return uint64(ms) | deadlineBit //nolint:gosec // not negative
 }

@@ -54,13 +54,17 @@ const (
 	UndoFailed                   // its undo failed, and waits for a person
 	Reverted                     // undone
 	Closed                       // nothing more to do about it
+	Watching                     // an event that may set something off, while what it sits on goes on
+	Leaving                      // interrupted: its slot must be cancelled
+	Recalled                     // must be undone though the document goes on
+	Looping                      // a loop as a whole, while items of it are not done
 )
 
 // String returns the status's word.
 func (s Status) String() string {
 	words := [...]string{
 		"", "open", "joining", "completed", "rejected", "failed", "timed-out", "cancelled",
-		"incident", "undoing", "undo-failed", "undone", "closed",
+		"incident", "undoing", "undo-failed", "undone", "closed", "watching", "leaving", "recalled", "looping",
 	}
 	if int(s) < len(words) {
 		return words[s]
@@ -68,14 +72,32 @@ func (s Status) String() string {
 	return ""
 }
 
-// A Visit is one time that a document comes to a node, in 16 bytes.
+// counted says which of a State's counters a status belongs to.
+func (s Status) counted(st *State) *uint16 {
+	switch s {
+	case Open, Leaving, Looping:
+		return &st.open
+	case Joining:
+		return &st.joining
+	case Waiting, UndoFailed:
+		return &st.incidents
+	case Undoing, Recalled:
+		return &st.recalls
+	case Done, Refused, Broken, Late, Stopped, Reverted, Closed, Watching:
+	}
+	return nil
+}
+
+// A Visit is one time that a document comes to a node, in 20 bytes.
 type Visit struct {
 	node   uint16
 	number uint16
 	rank   uint16 // order of completion, from 1; 0 before
 	status Status
 	again  uint8  // number of the last undo command
-	bits   uint64 // deadline in Unix milliseconds; for a join, the flows on which a token waits
+	parent uint16 // index of the visit that it lies in or sits on, plus 1; 0 is the document
+	item   uint16 // of one item of a loop: which, from 1; behind an event-based gateway: index of the first of the group, plus 1
+	bits   uint64 // deadline in Unix milliseconds; for a join, the flows on which a token waits; for a loop, how many items
 }
 
 // Node returns the number of the visited node in its definition.
@@ -87,19 +109,33 @@ func (v Visit) Number() int { return int(v.number) }
 // Status returns where the visit is.
 func (v Visit) Status() Status { return v.status }
 
-// Deadline returns when the visit is timed-out.
+// Parent returns the index of the visit that this one lies in, a sub-process
+// or loop, or sits on, as a boundary event; false if that is the document.
+func (v Visit) Parent() (int, bool) { return int(v.parent) - 1, v.parent > 0 }
+
+// Item returns which item of a loop the visit is for, from 1; 0 if none.
+func (v Visit) Item() int { return int(v.item) }
+
+// Rank returns the visit's place in the order of outcomes, from 1; 0 if it has
+// none yet.
+func (v Visit) Rank() int { return int(v.rank) }
+
+// deadlineBit marks bits that hold a deadline.
+const deadlineBit = 1 << 63
+
+// Deadline returns when the visit is timed-out, or when its timer goes off.
 func (v Visit) Deadline() (at time.Time, ok bool) {
-	if v.status != Open || v.bits == 0 {
+	if v.status != Open && v.status != Watching || v.bits&deadlineBit == 0 {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(int64(v.bits)).UTC(), true //nolint:gosec // written from an int64
+	return time.UnixMilli(int64(v.bits &^ deadlineBit)).UTC(), true //nolint:gosec // written from an int64
 }
 
 // inline is how many visits a State holds in itself; the rest lies in a string.
 const inline = 8
 
 // visitSize is the length of a visit in that string, in bytes.
-const visitSize = 16
+const visitSize = 20
 
 // A State is all that must be known of a document to fold its next event. It
 // holds no slice, map or pointer to anything that changes: copies are
@@ -118,6 +154,7 @@ type State struct {
 	open      uint16 // visits that are open
 	joining   uint16
 	incidents uint16
+	recalls   uint16 // visits that are being undone, or must be
 	stuck     bool   // no token can move and none has ended
 	last      uint64 // the last event: node+1, visit, kind, again
 	count     uint16
@@ -179,13 +216,32 @@ func (s *State) add(v Visit) bool {
 	if s.count >= events.MaxVisit {
 		return false
 	}
+	if n := v.status.counted(s); n != nil {
+		*n++
+	}
+	s.append(v)
+	return true
+}
+
+// turn gives a visit another status, and counts it there.
+func (s *State) turn(i int, v Visit, to Status) {
+	if n := s.Visit(i).status.counted(s); n != nil {
+		*n--
+	}
+	if n := to.counted(s); n != nil {
+		*n++
+	}
+	v.status = to
+	s.set(i, v)
+}
+
+func (s *State) append(v Visit) {
 	if s.count < inline {
 		s.first[s.count] = v
 	} else {
 		s.more += string(appendVisit(nil, v))
 	}
 	s.count++
-	return true
 }
 
 // find returns the index of a visit, the newest first.
@@ -208,11 +264,24 @@ func (s *State) latest(node int) (int, bool) {
 	return 0, false
 }
 
+// within reports whether visit i lies in, or is, the visit with that index; -1
+// is the document, in which all lie.
+func (s *State) within(i, ancestor int) bool {
+	for ; i >= 0; i = int(s.Visit(i).parent) - 1 {
+		if i == ancestor {
+			return true
+		}
+	}
+	return ancestor < 0
+}
+
 func appendVisit(b []byte, v Visit) []byte {
 	b = binary.BigEndian.AppendUint16(b, v.node)
 	b = binary.BigEndian.AppendUint16(b, v.number)
 	b = binary.BigEndian.AppendUint16(b, v.rank)
 	b = append(b, byte(v.status), v.again)
+	b = binary.BigEndian.AppendUint16(b, v.parent)
+	b = binary.BigEndian.AppendUint16(b, v.item)
 	return binary.BigEndian.AppendUint64(b, v.bits)
 }
 
@@ -221,21 +290,22 @@ func decodeVisit[T string | []byte](b T) Visit {
 	copy(raw[:], b)
 	return Visit{
 		node: binary.BigEndian.Uint16(raw[0:]), number: binary.BigEndian.Uint16(raw[2:]), rank: binary.BigEndian.Uint16(raw[4:]),
-		status: Status(raw[6]), again: raw[7], bits: binary.BigEndian.Uint64(raw[8:]),
+		status: Status(raw[6]), again: raw[7],
+		parent: binary.BigEndian.Uint16(raw[8:]), item: binary.BigEndian.Uint16(raw[10:]), bits: binary.BigEndian.Uint64(raw[12:]),
 	}
 }
 
 var errBadState = errors.New("saga: not the bytes of a state")
 
 // stateFormat is the first byte of an encoded State.
-const stateFormat = 1
+const stateFormat = 2
 
 // AppendBinary appends the state in a form that [State.UnmarshalBinary] reads.
 func (s *State) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, stateFormat, byte(s.Verdict), flags(s.ended, s.submitted, s.stuck))
 	b = binary.BigEndian.AppendUint64(b, s.Seq)
 	b = binary.BigEndian.AppendUint64(b, s.last)
-	for _, n := range []uint16{s.Anomalies, s.ranks, s.open, s.joining, s.incidents, s.count} {
+	for _, n := range []uint16{s.Anomalies, s.ranks, s.open, s.joining, s.incidents, s.recalls, s.count} {
 		b = binary.BigEndian.AppendUint16(b, n)
 	}
 	for _, text := range []string{string(s.StopStep), s.Reason} {
@@ -250,7 +320,7 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary reads what [State.AppendBinary] wrote.
 func (s *State) UnmarshalBinary(b []byte) error {
-	const head = 3 + 8 + 8 + 6*2
+	const head = 3 + 8 + 8 + 7*2
 	if len(b) < head || b[0] != stateFormat {
 		return errBadState
 	}
@@ -259,7 +329,7 @@ func (s *State) UnmarshalBinary(b []byte) error {
 		Seq: binary.BigEndian.Uint64(b[3:]), last: binary.BigEndian.Uint64(b[11:]),
 	}
 	var count uint16
-	for i, n := range []*uint16{&next.Anomalies, &next.ranks, &next.open, &next.joining, &next.incidents, &count} {
+	for i, n := range []*uint16{&next.Anomalies, &next.ranks, &next.open, &next.joining, &next.incidents, &next.recalls, &count} {
 		*n = binary.BigEndian.Uint16(b[19+2*i:])
 	}
 	b = b[head:]
@@ -275,8 +345,12 @@ func (s *State) UnmarshalBinary(b []byte) error {
 	if len(b) != int(count)*visitSize {
 		return errBadState
 	}
-	for ; len(b) > 0; b = b[visitSize:] {
-		next.add(decodeVisit(b))
+	for i := 0; len(b) > 0; i, b = i+1, b[visitSize:] {
+		v := decodeVisit(b)
+		if int(v.parent) > i { // it would lie in itself
+			return errBadState
+		}
+		next.append(v)
 	}
 	*s = next
 	return nil

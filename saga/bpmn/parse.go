@@ -204,8 +204,10 @@ func (p *parser) boundary(e *element) {
 		if ref != "" && !known {
 			p.fault(e, "its error %q is not defined", ref)
 		}
-		n := p.add(e, saga.Node{ID: stepOf(e), Name: e.attr("name"), Kind: saga.Boundary, Line: e.line, Default: -1})
-		p.d.Nodes[host].Catches = append(p.d.Nodes[host].Catches, saga.Catch{Code: code, Node: n})
+		p.add(e, saga.Node{
+			ID: stepOf(e), Name: e.attr("name"), Kind: saga.Boundary, Line: e.line, Default: -1,
+			Trigger: saga.ErrorTrigger, Code: code, Host: host,
+		})
 	default:
 		p.noTrigger(e)
 	}

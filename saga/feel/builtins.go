@@ -126,6 +126,11 @@ func kindOfType(typ string) (Kind, bool) {
 // callBuiltin calls the first form that the arguments suit; first exactly, then
 // with conversions.
 func (ev *evaluator) callBuiltin(pos int, b *builtin, names []string, args []Value) Value {
+	for _, a := range args {
+		if s, ok := a.(String); ok && !ev.spend(len(s)/64) {
+			return Null{}
+		}
+	}
 	for _, convert := range []bool{false, true} {
 		for i := range b.forms {
 			f := &b.forms[i]

@@ -27,7 +27,7 @@ func numberBuiltin(name string) *builtin {
 	case "log":
 		return define(name, with("number:n", unaryMath((*apd.Context).Ln)))
 	case "exp":
-		return define(name, with("number:n", unaryMath((*apd.Context).Exp)))
+		return define(name, with("number:n", exp))
 	case "odd":
 		return define(name, with("number:n", parity(1)))
 	case "even":
@@ -71,6 +71,9 @@ func modulo(ev *evaluator, pos int, a []Value) Value {
 	if y.dec().IsZero() {
 		return ev.warn(pos, "division by zero")
 	}
+	if !ev.spend(workOf(x, y)) {
+		return Null{}
+	}
 	r, ok := calc((*apd.Context).Rem, x, y)
 	if ok && !r.dec().IsZero() && r.dec().Negative != y.dec().Negative {
 		r, ok = add(r, y)
@@ -83,7 +86,7 @@ func modulo(ev *evaluator, pos int, a []Value) Value {
 
 func unaryMath(f func(c *apd.Context, d, x *apd.Decimal) (apd.Condition, error)) builtinFunc {
 	return func(ev *evaluator, pos int, a []Value) Value {
-		if !ev.spend(100) {
+		if !ev.spend(200) {
 			return Null{}
 		}
 		var d apd.Decimal
@@ -95,11 +98,24 @@ func unaryMath(f func(c *apd.Context, d, x *apd.Decimal) (apd.Condition, error))
 	}
 }
 
+func exp(ev *evaluator, pos int, a []Value) Value {
+	if !ev.spend(100) {
+		return Null{}
+	}
+	if n, ok := exponential(a[0].(Number).dec()); ok {
+		return n
+	}
+	return ev.warn(pos, "the result is no number in range")
+}
+
 func parity(remainder int64) builtinFunc {
 	return func(ev *evaluator, pos int, a []Value) Value {
 		n := a[0].(Number)
 		if !n.isInt() {
 			return ev.warn(pos, "%v is not a whole number", n)
+		}
+		if !ev.spend(workOf(n, Number{})) {
+			return Null{}
 		}
 		r, ok := calc((*apd.Context).Rem, n, Int(2))
 		if !ok {

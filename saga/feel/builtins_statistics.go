@@ -169,26 +169,22 @@ func stddev(ev *evaluator, pos int, a []Value) Value {
 	if !ev.spend(len(numbers)) {
 		return Null{}
 	}
-	wide := decimal128
-	wide.Precision = 50
 	count := apd.New(int64(len(numbers)), 0)
-	ed := apd.MakeErrDecimal(&wide)
+	ed := apd.MakeErrDecimal(guarded())
 	m, squares := new(apd.Decimal), new(apd.Decimal)
 	for _, n := range numbers {
-		ed.Add(m, m, n.dec())
+		ed.Add(m, aligned(n.dec(), m), aligned(m, n.dec()))
 	}
 	ed.Quo(m, m, count)
 	for _, n := range numbers {
 		d := new(apd.Decimal)
-		ed.Sub(d, n.dec(), m)
+		ed.Sub(d, aligned(m, n.dec()), aligned(n.dec(), m))
 		ed.Mul(d, d, d)
-		ed.Add(squares, squares, d)
+		ed.Add(squares, aligned(d, squares), aligned(squares, d))
 	}
 	ed.Quo(squares, squares, apd.New(int64(len(numbers)-1), 0))
 	ed.Sqrt(squares, squares)
-	var d apd.Decimal
-	cond, err := decimal128.Round(&d, squares)
-	if n, ok := finite(&d, cond); ok && err == nil && ed.Err() == nil {
+	if n, ok := rounded(squares, ed.Err()); ok {
 		return n
 	}
 	return ev.warn(pos, "stddev is out of range")

@@ -159,8 +159,8 @@ func calc(op binaryOp, x, y Number) (Number, bool) {
 	return finite(&d, cond)
 }
 
-func add(x, y Number) (Number, bool) { return calc((*apd.Context).Add, x, y) }
-func sub(x, y Number) (Number, bool) { return calc((*apd.Context).Sub, x, y) }
+func add(x, y Number) (Number, bool) { return addDecimals((*apd.Context).Add, x, y) }
+func sub(x, y Number) (Number, bool) { return addDecimals((*apd.Context).Sub, x, y) }
 func mul(x, y Number) (Number, bool) { return calc((*apd.Context).Mul, x, y) }
 func quo(x, y Number) (Number, bool) { return calc((*apd.Context).Quo, x, y) }
 
@@ -170,7 +170,7 @@ func pow(x, y Number) (Number, bool) {
 	if i, ok := y.Int64(); ok && -9999 <= i && i <= 9999 {
 		return powInt(x, i)
 	}
-	return calc((*apd.Context).Pow, x, y)
+	return powReal(x.dec(), y.dec())
 }
 
 func powInt(x Number, y int64) (Number, bool) {

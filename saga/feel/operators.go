@@ -62,6 +62,9 @@ func (ev *evaluator) arithmetic(pos int, op operator, x, y Value) Value {
 	switch x := x.(type) {
 	case Number:
 		if y, is := y.(Number); is {
+			if op == opPow && !ev.spend(pick(y.isInt(), 10, 200)) {
+				return Null{}
+			}
 			v, ok = numeric(op, x, y)
 			if !ok && op == opDiv && y.dec().IsZero() {
 				return ev.warn(pos, "division by zero")

@@ -2,6 +2,7 @@ package feel
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ const maxPattern = 2000 // bytes
 // functions, section 7.6) into one of package regexp. The flags are s, m, i and
 // x. Back-references, character class subtraction, and Unicode blocks have no
 // counterpart there and are refused; so evaluation takes linear time.
-func (ev *evaluator) compile(pos int, pattern string, flags Value) *regexp.Regexp {
+func (ev *evaluator) compile(pos int, text string, flags Value) *pattern {
 	var set string
 	switch f := orNull(flags).(type) {
 	case String:
@@ -33,19 +34,50 @@ func (ev *evaluator) compile(pos int, pattern string, flags Value) *regexp.Regex
 			return nil
 		}
 	}
-	if len(pattern) > maxPattern || !ev.spend(10+len(pattern)*10) {
+	if len(pattern) > maxPattern {
 		ev.warn(pos, "pattern is longer than %d bytes", maxPattern)
 		return nil
 	}
 	if prefix != "" {
 		prefix = "(?" + prefix + ")"
 	}
-	re, err := regexp.Compile(prefix + pattern)
+	return ev.compileGo(pos, prefix+pattern)
+}
+
+// pattern is a compiled regular expression and about how many instructions it
+// has, for a short text can repeat itself thousandfold.
+type pattern struct {
+	*regexp.Regexp
+	size int
+}
+
+func (ev *evaluator) compileGo(pos int, text string) *pattern {
+	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		ev.warn(pos, "pattern: %v", err)
 		return nil
 	}
-	return re
+	size := sizeOfPattern(parsed)
+	if !ev.spend(10 + size) {
+		return nil
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		ev.warn(pos, "pattern: %v", err)
+		return nil
+	}
+	return &pattern{re, size}
+}
+
+func sizeOfPattern(re *syntax.Regexp) int {
+	size := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		size += sizeOfPattern(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(re.Min, re.Max, 1)
+	}
+	return size
 }
 
 // withoutSpace drops white space outside character classes, as the flag x wants.
@@ -72,8 +104,8 @@ func withoutSpace(pattern string) string {
 }
 
 // spendOnMatch counts the work of matching a pattern against s.
-func (ev *evaluator) spendOnMatch(re *regexp.Regexp, s string) bool {
-	return ev.spend(1 + len(s)*(1+len(re.String())/16)/16)
+func (ev *evaluator) spendOnMatch(re *pattern, s string) bool {
+	return ev.spend(1 + len(s)*(4+re.size)/64)
 }
 
 func matches(ev *evaluator, pos int, a []Value) Value {

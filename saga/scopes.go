@@ -1,0 +1,446 @@
+package saga
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+// open begins the visit that a token has come for.
+func (f *folding) open(node int, parent uint16) {
+	f.begin(Visit{node: uint16(node), number: f.next(node), parent: parent}) //nolint:gosec // at most MaxNodes
+}
+
+// loop begins a visit that stands for all items of a loop.
+func (f *folding) loop(v Visit) {
+	n := &f.d.Nodes[v.node]
+	count, ok := f.items(n.Loop)
+	v.bits = uint64(count) //nolint:gosec // at most MaxItems
+	i, opened := f.openVisit(v)
+	if !opened {
+		return
+	}
+	if !ok {
+		f.incident(i, ReasonLoop)
+		return
+	}
+	f.arm(i)
+	for item := 1; item <= count && (item == 1 || !n.Loop.Sequential); item++ {
+		f.beginItem(i, item)
+	}
+}
+
+func (f *folding) beginItem(loop, item int) {
+	node := f.s.Visit(loop).node
+	f.begin(Visit{node: node, number: f.next(int(node)), parent: uint16(loop + 1), item: uint16(item)}) //nolint:gosec // bounded
+}
+
+// begin opens a visit with the events that watch it and, in a sub-process,
+// those that come first.
+func (f *folding) begin(v Visit) {
+	if f.d.isLoop(v) {
+		f.loop(v)
+		return
+	}
+	i, ok := f.openVisit(v)
+	if !ok {
+		return
+	}
+	n := &f.d.Nodes[v.node]
+	if v.item == 0 {
+		f.arm(i)
+	}
+	switch {
+	case isScope(n):
+		f.enter(i)
+	case n.Trigger == CompensationTrigger:
+		f.recall(n, v.parent)
+	}
+}
+
+// openVisit adds an open visit, with its deadline.
+func (f *folding) openVisit(v Visit) (int, bool) {
+	n := &f.d.Nodes[v.node]
+	if f.s.Verdict != 0 && (!n.isWorked() || f.d.isLoop(v)) {
+		return 0, false // nothing to chase
+	}
+	v.status = Open
+	i := f.s.Visits()
+	switch {
+	case f.d.isLoop(v):
+		v.status = Looping
+	case n.Timeout > 0 && n.Kind == Service && !f.e.At.IsZero():
+		v.bits = deadline(f.e.At.Add(n.Timeout))
+	}
+	if !f.s.add(v) {
+		f.s.Anomalies++
+		return 0, false
+	}
+	if n.Trigger == TimerTrigger && v.status == Open {
+		f.setTimer(i, 1)
+	}
+	return i, true
+}
+
+// incident makes a visit wait for a person.
+func (f *folding) incident(i int, reason string) {
+	v := f.s.Visit(i)
+	f.rank(&v)
+	f.s.turn(i, v, Waiting)
+	f.s.StopStep, f.s.Reason = f.d.Nodes[v.node].ID, reason
+}
+
+// setTimer gives a visit of a timer its deadline, the n-th since it was
+// armed; a timer that does not go off any more is closed.
+func (f *folding) setTimer(i, n int) {
+	v := f.s.Visit(i)
+	at, err := f.d.Nodes[v.node].Clock.Next(Vars{Step: f.e.Slot.Step, Data: f.e.Data}, f.e.At, n)
+	switch {
+	case err != nil:
+		f.incident(i, ReasonTimer)
+	case at.IsZero():
+		f.s.turn(i, v, Closed)
+	default:
+		v.bits, v.again = deadline(at), uint8(min(n, 255)) //nolint:gosec // bounded
+		f.s.set(i, v)
+	}
+}
+
+// arm sets the boundary events of a visit to watch it.
+func (f *folding) arm(host int) {
+	for _, b := range f.d.Nodes[f.s.Visit(host).node].armed {
+		f.watch(b, host, 1)
+	}
+}
+
+func (f *folding) watch(node, host, n int) {
+	if f.s.Verdict != 0 {
+		return
+	}
+	i := f.s.Visits()
+	v := Visit{node: uint16(node), number: f.next(node), parent: uint16(host + 1), status: Watching, again: uint8(min(n, 255))} //nolint:gosec // bounded
+	if !f.s.add(v) {
+		f.s.Anomalies++
+		return
+	}
+	if f.d.Nodes[node].Trigger == TimerTrigger {
+		f.setTimer(i, n)
+	}
+}
+
+// disarm closes what watches a visit.
+func (f *folding) disarm(host int) {
+	if len(f.d.Nodes[f.s.Visit(host).node].armed) == 0 && !isScope(&f.d.Nodes[f.s.Visit(host).node]) {
+		return
+	}
+	for i := host + 1; i < f.s.Visits(); i++ {
+		if v := f.s.Visit(i); int(v.parent) == host+1 && v.status == Watching {
+			f.s.turn(i, v, Closed)
+		}
+	}
+}
+
+// enter begins what is drawn in the sub-process of a visit; -1 is the document.
+func (f *folding) enter(i int) {
+	at := 0
+	if i >= 0 {
+		at = int(f.s.Visit(i).node) + 1
+	}
+	s := &f.d.scopes[at]
+	for _, sub := range s.subs {
+		if start := f.d.scopes[sub+1].starts[0]; f.d.Nodes[start].Trigger.waits() {
+			f.watch(start, i, 1)
+		}
+	}
+	if at > 0 && f.d.Nodes[at-1].Kind == EventSub {
+		return // its start event was what opened it
+	}
+	for _, start := range s.starts {
+		if f.d.Nodes[start].Kind == Start {
+			f.note(start)
+			f.leave(start, uint16(i+1)) //nolint:gosec // bounded
+		} else {
+			f.come(start, uint16(i+1)) //nolint:gosec // bounded
+		}
+	}
+}
+
+// completed moves the token of a visit on.
+func (f *folding) completed(i int) {
+	v := f.s.Visit(i)
+	n := &f.d.Nodes[v.node]
+	if f.d.isLoop(v) || isScope(n) {
+		f.interruptIn(i)
+	}
+	f.disarm(i)
+	if n.Loop != nil && v.item > 0 {
+		f.note(int(v.node))
+		f.nextItem(v)
+		return
+	}
+	if v.item > 0 { // behind an event-based gateway
+		for j := int(v.item) - 1; j < f.s.Visits(); j++ {
+			if other := f.s.Visit(j); other.item == v.item && other.parent == v.parent && other.status == Open && f.d.Nodes[other.node].Loop == nil {
+				f.s.turn(j, other, Closed)
+			}
+		}
+	}
+	f.note(int(v.node))
+	f.leave(int(v.node), v.parent)
+}
+
+// nextItem goes on in a loop.
+func (f *folding) nextItem(v Visit) {
+	at := int(v.parent) - 1
+	if at < 0 || f.s.Visit(at).status != Looping {
+		return
+	}
+	loop := f.d.Nodes[v.node].Loop
+	count := int(f.s.Visit(at).bits) //nolint:gosec // at most MaxItems
+	if loop.Until != nil {
+		value, err := loop.Until.Eval(Vars{Step: f.e.Slot.Step, Data: f.e.Data, Names: f.counts(at, count, int(v.item))})
+		if err == nil && isTrue(value) {
+			f.interruptIn(at)
+			return
+		}
+	}
+	if loop.Sequential && int(v.item) < count {
+		f.beginItem(at, int(v.item)+1)
+	}
+}
+
+// counts returns the names by which models know how far a loop is.
+func (f *folding) counts(loop, count, item int) json.RawMessage {
+	done, active := 0, 0
+	for i := loop + 1; i < f.s.Visits(); i++ {
+		if v := f.s.Visit(i); int(v.parent) == loop+1 && v.item > 0 {
+			if v.status == Open {
+				active++
+			} else {
+				done++
+			}
+		}
+	}
+	n := strconv.Itoa
+	return json.RawMessage(`{"numberOfInstances":` + n(count) + `,"numberOfCompletedInstances":` + n(done) +
+		`,"numberOfActiveInstances":` + n(active) + `,"numberOfTerminatedInstances":0,"nrOfInstances":` + n(count) +
+		`,"nrOfCompletedInstances":` + n(done) + `,"nrOfActiveInstances":` + n(active) + `,"loopCounter":` + n(item) + `}`)
+}
+
+// items returns how many items a loop has.
+func (f *folding) items(loop *Loop) (int, bool) {
+	vars := Vars{Step: f.e.Slot.Step, Data: f.e.Data}
+	count := 0
+	if loop.Items == nil {
+		value, err := loop.Count.Eval(vars)
+		if err != nil || json.Unmarshal(value, &count) != nil {
+			return 0, false
+		}
+	} else {
+		list, ok := evalList(loop.Items, vars)
+		if !ok {
+			return 0, false
+		}
+		count = len(list)
+	}
+	return count, count >= 0 && count <= MaxItems
+}
+
+func evalList(x Expression, vars Vars) ([]json.RawMessage, bool) {
+	value, err := x.Eval(vars)
+	if err != nil {
+		return nil, false
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) != nil || list == nil {
+		return nil, false
+	}
+	return list, true
+}
+
+// interrupt takes the tokens of a visit, and of all that lies in it, away.
+func (f *folding) interrupt(i int) {
+	f.abandon(i)
+	f.interruptIn(i)
+}
+
+// interruptIn takes the tokens of all that lies in a visit away; -1 is the
+// document.
+func (f *folding) interruptIn(i int) {
+	for j := i + 1; j < f.s.Visits(); j++ {
+		if f.s.Visit(j).parent > 0 || i < 0 {
+			if f.s.within(j, i) {
+				f.abandon(j)
+			}
+		}
+	}
+}
+
+// interruptScope does so with a scope, given as the parent of its visits, and
+// with the tokens that are on their way in it.
+func (f *folding) interruptScope(parent uint16) {
+	f.interruptIn(int(parent) - 1)
+	f.cut = append(f.cut, parent)
+}
+
+// abandon takes the token of one visit away.
+func (f *folding) abandon(i int) {
+	v := f.s.Visit(i)
+	switch v.status {
+	case Open:
+		if f.d.Nodes[v.node].isWorked() {
+			f.s.turn(i, v, Leaving)
+		} else {
+			f.s.turn(i, v, Closed)
+		}
+	case Joining, Watching, Looping:
+		f.s.turn(i, v, Closed)
+	case Waiting:
+		if f.d.Nodes[v.node].Undo != nil {
+			f.s.turn(i, v, Recalled)
+		} else {
+			f.s.turn(i, v, Broken)
+		}
+	case Done, Refused, Broken, Late, Stopped, Undoing, UndoFailed, Reverted, Closed, Leaving, Recalled:
+	}
+}
+
+// watched sets an event off that watched a visit or a scope.
+func (f *folding) watched(i int, v Visit) {
+	n := &f.d.Nodes[v.node]
+	if f.e.Result != events.Completed {
+		f.s.turn(i, v, Stopped)
+		return
+	}
+	f.s.turn(i, v, Done)
+	host := int(v.parent) - 1
+	if n.Kind == Start {
+		f.openSub(int(v.node), v.parent)
+	} else {
+		f.note(int(v.node))
+		if !n.Continues {
+			f.interrupt(host)
+		}
+	}
+	if n.Continues {
+		f.watch(int(v.node), host, int(v.again)+1)
+	}
+	if n.Kind == Boundary {
+		f.leave(int(v.node), f.s.Visit(host).parent)
+	}
+}
+
+// openSub opens the event sub-process that begins with a start event.
+func (f *folding) openSub(start int, parent uint16) {
+	if !f.d.Nodes[start].Continues {
+		f.interruptScope(parent)
+	}
+	sub := f.d.Nodes[start].Scope - 1
+	i, ok := f.openVisit(Visit{node: uint16(sub), number: f.next(sub), parent: parent}) //nolint:gosec // at most MaxNodes
+	if !ok {
+		return
+	}
+	f.enter(i)
+	f.note(start)
+	f.leave(start, uint16(i+1)) //nolint:gosec // bounded
+}
+
+// raise looks for what catches an error or escalation: the boundary events of
+// the visit it comes from, if any, then scope by scope outwards the event
+// sub-processes in it and the boundary events on it.
+func (f *folding) raise(t Trigger, code string, from int, parent uint16) (caught, interrupted bool) {
+	if from >= 0 {
+		if caught, interrupted = f.catchOn(t, code, from); caught {
+			return caught, interrupted
+		}
+	}
+	inner := -1 // the event sub-process that it comes out of: it does not catch its own
+	for at := int(parent) - 1; ; {
+		if start, ok := f.subFor(t, code, at, inner); ok {
+			f.openSub(start, uint16(at+1)) //nolint:gosec // bounded
+			return true, !f.d.Nodes[start].Continues
+		}
+		if at < 0 {
+			return false, false
+		}
+		if caught, interrupted = f.catchOn(t, code, at); caught {
+			return caught, interrupted
+		}
+		v := f.s.Visit(at)
+		inner, at = int(v.node), int(v.parent)-1
+	}
+}
+
+// subFor returns the start of an event sub-process that catches in a scope.
+func (f *folding) subFor(t Trigger, code string, at, inner int) (int, bool) {
+	scope := 0
+	if at >= 0 {
+		v := f.s.Visit(at)
+		if f.d.isLoop(v) {
+			return 0, false
+		}
+		scope = int(v.node) + 1
+	}
+	subs := f.d.scopes[scope].subs
+	k := slices.IndexFunc(subs, func(sub int) bool {
+		return sub != inner && f.d.Nodes[f.d.scopes[sub+1].starts[0]].catch(t, code)
+	})
+	if k < 0 {
+		return 0, false
+	}
+	return f.d.scopes[subs[k]+1].starts[0], true
+}
+
+func (f *folding) catchOn(t Trigger, code string, i int) (caught, interrupted bool) {
+	v := f.s.Visit(i)
+	n := &f.d.Nodes[v.node]
+	if n.Loop != nil && v.item > 0 {
+		return false, false // the boundary events are those of the loop as a whole
+	}
+	for _, b := range n.catches {
+		boundary := &f.d.Nodes[b]
+		if !boundary.catch(t, code) {
+			continue
+		}
+		if !boundary.Continues {
+			f.interrupt(i)
+		}
+		f.note(b)
+		f.leave(b, v.parent)
+		return true, !boundary.Continues
+	}
+	return false, false
+}
+
+// catch reports whether a boundary or start event catches what is raised.
+func (n *Node) catch(t Trigger, code string) bool {
+	return n.Trigger == t && (n.Code == "" || n.Code == code)
+}
+
+// recall marks what a compensation event undoes: what was completed in its
+// scope, or one activity of it.
+func (f *folding) recall(n *Node, parent uint16) {
+	scope := int(parent) - 1
+	if scope >= 0 && f.d.Nodes[f.s.Visit(scope).node].Kind == EventSub {
+		scope = int(f.s.Visit(scope).parent) - 1
+	}
+	for i := range f.s.Visits() {
+		v := f.s.Visit(i)
+		if v.status == Done && f.s.within(i, scope) && f.d.mustUndo(&f.s, i) && f.named(i, n.Ref) {
+			f.s.turn(i, v, Recalled)
+		}
+	}
+}
+
+// named reports whether a visit is of the step, or lies in one of it; of no
+// step all are.
+func (f *folding) named(i int, step events.StepID) bool {
+	for ; i >= 0; i = int(f.s.Visit(i).parent) - 1 {
+		if f.d.Nodes[f.s.Visit(i).node].ID == step {
+			return true
+		}
+	}
+	return step == ""
+}
