@@ -3,16 +3,20 @@ package natslog_test
 import (
 	"context"
 	"log/slog"
+	"net"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/logtest"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
 )
 
+// start starts one server within this process, without a port.
 func start(tb testing.TB, durability natslog.Durability) *nats.Conn {
 	tb.Helper()
 	s, err := embedded.Start(embedded.Config{Dir: tb.TempDir(), Durability: durability, Logger: quiet()})
@@ -20,6 +24,11 @@ func start(tb testing.TB, durability natslog.Durability) *nats.Conn {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(s.Stop)
+	return connect(tb, s)
+}
+
+func connect(tb testing.TB, s *embedded.Server) *nats.Conn {
+	tb.Helper()
 	nc, err := s.Connect()
 	if err != nil {
 		tb.Fatal(err)
@@ -28,51 +37,118 @@ func start(tb testing.TB, durability natslog.Durability) *nats.Conn {
 	return nc
 }
 
-func quiet() *slog.Logger { return slog.Default() }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// open provisions and opens a log. A cluster may take a while to have a leader.
 func open(tb testing.TB, nc *nats.Conn, conf natslog.Config) *natslog.Log {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer cancel()
-	if err := natslog.Provision(ctx, nc, conf); err != nil {
-		tb.Fatal(err)
+	for {
+		attempt, cancelAttempt := context.WithTimeout(ctx, 5*time.Second)
+		err := natslog.Provision(attempt, nc, conf)
+		cancelAttempt()
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			tb.Fatal(err)
+		}
 	}
-	l, err := natslog.Open(ctx, nc, natslog.Options{Logger: quiet(), AckWait: time.Second})
+	l, err := natslog.Open(ctx, nc, natslog.Options{Logger: quiet(), AckWait: logtest.AckWait})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return l
 }
 
-func TestSmoke(t *testing.T) {
-	for _, d := range []natslog.Durability{natslog.Relaxed, natslog.Strict} {
-		l := open(t, start(t, d), natslog.Config{Durability: d})
-		ctx := t.Context()
-		e := events.Event{Slot: events.DocumentSlot("def", 1, "doc1", events.Submitted), Source: "/x", Worker: "w1", Time: time.Now(), Data: []byte(`{}`)}
-		got, err := l.Write(ctx, e)
-		t.Log(got, err)
-		got, err = l.Write(ctx, e)
-		t.Log(got, err)
-		e.Worker = "w2"
-		got, err = l.Write(ctx, e)
-		t.Log(got, err)
-		e.Slot.Definition = "def2"
-		got, err = l.Write(ctx, e)
-		t.Log(got, err)
-		h, err := l.History(ctx, "doc1")
-		t.Log(h, err)
-		t.Log(l.Submission(ctx, "doc1"))
-		t.Log(l.Submission(ctx, "doc2"))
-		for b, err := range l.Follow(ctx, events.Position{Shard: events.Shard("doc1", 4)}) {
-			t.Log(b, err)
-			break
+func underTest(l *natslog.Log, nc *nats.Conn) logtest.Log {
+	return logtest.Log{
+		Slots: l, Shards: l, Queues: l, Definitions: l, Files: l.Files(),
+		Put: func(subject string, header events.Header, data []byte) error {
+			_, err := nc.RequestMsg(&nats.Msg{Subject: subject, Header: header, Data: data}, 5*time.Second)
+			return err
+		},
+	}
+}
+
+func TestLogOnOneNodeRelaxed(t *testing.T) {
+	logtest.Run(t, func(t *testing.T) logtest.Log {
+		nc := start(t, natslog.Relaxed)
+		return underTest(open(t, nc, natslog.Config{Durability: natslog.Relaxed}), nc)
+	})
+}
+
+func TestLogOnOneNodeStrict(t *testing.T) {
+	logtest.Run(t, func(t *testing.T) logtest.Log {
+		nc := start(t, natslog.Strict)
+		return underTest(open(t, nc, natslog.Config{Shards: 2}), nc)
+	})
+}
+
+func TestLogOnThreeReplicas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestLogOnThreeReplicas starts three servers; run without -short for the replicated behaviour")
+	}
+	servers := cluster(t, natslog.Relaxed)
+	logtest.Run(t, func(t *testing.T) logtest.Log {
+		nc := connect(t, servers[0])
+		empty(t, nc)
+		return underTest(open(t, nc, natslog.Config{Shards: 2, Replicas: 3, Durability: natslog.Relaxed}), nc)
+	})
+}
+
+// empty removes all streams.
+func empty(tb testing.TB, nc *nats.Conn) {
+	tb.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		names := js.StreamNames(ctx)
+		for name := range names.Name() {
+			if err := js.DeleteStream(ctx, name); err != nil {
+				tb.Fatal(err)
+			}
 		}
-		p := events.Pattern{Definition: "def", Version: 1, Step: "document", Kind: events.Submitted}
-		t.Log(l.Prepare(ctx, "q", []events.Pattern{p}))
-		t.Log(l.Prepare(ctx, "q", []events.Pattern{p}))
-		for d, err := range l.Cues(ctx, "q", events.Shard("doc1", 4), 10) {
-			t.Log(d, err, d.Ack())
-			break
+		if names.Err() == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			tb.Fatal(names.Err())
 		}
 	}
+}
+
+// cluster starts three servers in this process.
+func cluster(tb testing.TB, durability natslog.Durability) []*embedded.Server {
+	tb.Helper()
+	var addrs, routes []string
+	for range 3 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		addrs = append(addrs, listener.Addr().String())
+		routes = append(routes, "nats://"+listener.Addr().String())
+		if err := listener.Close(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	var servers []*embedded.Server
+	for i, addr := range addrs {
+		s, err := embedded.Start(embedded.Config{
+			Dir: tb.TempDir(), Addr: "127.0.0.1:0", Durability: durability, ServerName: "s" + addr[len(addr)-5:], Logger: quiet(),
+			Cluster: &embedded.Cluster{Name: "test", Addr: addr, Routes: routes},
+		})
+		if err != nil {
+			tb.Fatalf("server %d: %v", i, err)
+		}
+		tb.Cleanup(s.Stop)
+		servers = append(servers, s)
+	}
+	return servers
 }

@@ -41,6 +41,9 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if err := e.Check(); err != nil {
 		return events.Event{}, fmt.Errorf("natslog: write: %w", err)
 	}
+	if ctx.Err() != nil {
+		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), context.Cause(ctx))
+	}
 	w := l.newWrite(&e)
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		seq, err := l.publish(ctx, w)
