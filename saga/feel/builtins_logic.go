@@ -18,8 +18,8 @@ func logicBuiltin(name string) *builtin {
 	case "assert":
 		return define(name, with("value:*, condition:*, cause?:s", assert))
 	case "is":
-		return define(name, with("value1:*, value2:*", func(_ *evaluator, _ int, a []Value) Value {
-			return Bool(identical(a[0], a[1]))
+		return define(name, with("value1:*, value2:*", func(ev *evaluator, _ int, a []Value) Value {
+			return Bool(ev.spendOn(a[0]) && identical(a[0], a[1]))
 		}))
 	}
 	return nil

@@ -28,20 +28,20 @@ func (ev *evaluator) compile(pos int, text string, flags Value) *pattern {
 		case 's', 'm', 'i':
 			prefix += string(f)
 		case 'x':
-			pattern = withoutSpace(pattern)
+			text = withoutSpace(text)
 		default:
 			ev.warn(pos, "flag %q is not one of s, m, i and x", f)
 			return nil
 		}
 	}
-	if len(pattern) > maxPattern {
+	if len(text) > maxPattern {
 		ev.warn(pos, "pattern is longer than %d bytes", maxPattern)
 		return nil
 	}
 	if prefix != "" {
 		prefix = "(?" + prefix + ")"
 	}
-	return ev.compileGo(pos, prefix+pattern)
+	return ev.compileGo(pos, prefix+text)
 }
 
 // pattern is a compiled regular expression and about how many instructions it
