@@ -73,11 +73,11 @@ type Config struct {
 // Files is the file store. A method must be safe for use by several goroutines.
 type Files interface {
 	// Put stores what r gives for the document and the step. If r returns an
-	// error, Put stores nothing and returns an error that wraps it. To put the
-	// same bytes again changes nothing.
+	// error, Put stores nothing and returns an error. To put the same bytes
+	// again changes nothing.
 	Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error)
-	// Open opens a file that a step of the document has put. The error is
-	// fs.ErrNotExist, wrapped, if there is none. Of the file only Ref is known.
+	// Open opens a file that a step of the document has put. The error wraps
+	// [events.ErrNotFound] if there is none. Of the file only Ref is known.
 	Open(ctx context.Context, document events.DocumentID, file events.File) (io.ReadCloser, error)
 	// Release removes what the step has put for the document, if anything.
 	Release(ctx context.Context, document events.DocumentID, step events.StepID) error

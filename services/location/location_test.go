@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +32,7 @@ type memory struct {
 func newMemory() *memory { return &memory{files: map[string]string{}} }
 
 func (m *memory) Put(_ context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error) {
-	content, err := io.ReadAll(r)
+	content, err := inChunks(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.puts++
@@ -45,6 +44,21 @@ func (m *memory) Put(_ context.Context, document events.DocumentID, step events.
 	return f, nil
 }
 
+// inChunks reads as a store does that keeps chunks.
+func inChunks(r io.Reader) (content []byte, err error) {
+	chunk := make([]byte, 4096)
+	for {
+		n, err := io.ReadFull(r, chunk)
+		content = append(content, chunk[:n]...)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return content, nil
+		}
+		if err != nil {
+			return content, err
+		}
+	}
+}
+
 func (m *memory) Open(_ context.Context, document events.DocumentID, file events.File) (io.ReadCloser, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,7 +67,7 @@ func (m *memory) Open(_ context.Context, document events.DocumentID, file events
 			return io.NopCloser(strings.NewReader(content)), nil
 		}
 	}
-	return nil, fmt.Errorf("memory: open: %w", fs.ErrNotExist)
+	return nil, fmt.Errorf("memory: open: %w", events.ErrNotFound)
 }
 
 func (m *memory) Release(_ context.Context, document events.DocumentID, step events.StepID) error {
@@ -134,7 +148,7 @@ func wantRetry(t *testing.T, conf Config, in Input, cause error) string {
 	t.Helper()
 	_, files, err := do(t, conf, in)
 	if r, ok := runner.AsRejection(err); ok || !errors.Is(err, ErrUnreachable) || !errors.Is(err, cause) {
-		t.Fatalf("%s: %v (rejection %v), want ErrUnreachable by %v", in.Location, err, r, cause)
+		t.Fatalf("%.100s: %v (rejection %v), want ErrUnreachable by %v", in.Location, err, r, cause)
 	}
 	if len(files.files) > 0 {
 		t.Errorf("%s failed, but is in the file store", in.Location)

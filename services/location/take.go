@@ -36,11 +36,8 @@ func (h *Handler) take(ctx context.Context, v runner.Visit, f found, pin string)
 	in := &intake{ctx: ctx, from: f.body, left: h.max, hash: sha256.New(), pin: pin, over: h.tooLarge()}
 	head := make([]byte, sniffLen)
 	n, err := io.ReadFull(in, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return events.File{}, in.fault(err)
-	}
-	if in.err != nil && !errors.Is(in.err, io.EOF) {
-		return events.File{}, in.fault(in.err)
+	if err != nil && !errors.Is(in.err, io.EOF) {
+		return events.File{}, in.err
 	}
 	head = head[:n]
 	if !bytes.Contains(head, []byte(marker)) {
@@ -53,6 +50,9 @@ func (h *Handler) take(ctx context.Context, v runner.Visit, f found, pin string)
 	file, err := h.files.Put(ctx, v.Document, v.Step, MediaTypePDF, whole)
 	if err != nil {
 		return events.File{}, in.fault(fmt.Errorf("location: store the content of document %s: %w", v.Document, err))
+	}
+	if !errors.Is(in.err, io.EOF) {
+		return events.File{}, in.fault(fmt.Errorf("location: store the content of document %s: the store did not read it to the end", v.Document))
 	}
 	if got, err := file.Digest(); err != nil || got != in.sum() || file.Size != in.size {
 		return events.File{}, fmt.Errorf("location: store the content of document %s: the store answers with another digest or size", v.Document)
@@ -98,7 +98,22 @@ type intake struct {
 	err  error // what the reading ended with
 }
 
+// errCut is what the reader of an intake is told if the content does not come
+// to its end. It wraps nothing: the error of a connection that broke may wrap
+// io.ErrUnexpectedEOF, which a store that reads in chunks takes for the end.
+var errCut = errors.New("location: the content could not be read to its end")
+
+// Read returns io.EOF at the end of good content, and errCut if err says why
+// there is none.
 func (in *intake) Read(p []byte) (int, error) {
+	n, err := in.read(p)
+	if err != nil && !errors.Is(in.err, io.EOF) {
+		return n, errCut
+	}
+	return n, err
+}
+
+func (in *intake) read(p []byte) (int, error) {
 	if in.err != nil {
 		return 0, in.err
 	}
@@ -120,10 +135,12 @@ func (in *intake) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF) && in.pin != "" && in.pin != in.sum():
 		in.err = runner.Reject(ReasonContentChanged, "the content is not the one that its sha256 promises")
 		return 0, in.err
+	case errors.Is(err, io.EOF):
+		in.err = io.EOF
 	case err != nil:
 		in.err = err
 	}
-	return n, err
+	return n, in.err
 }
 
 func (in *intake) sum() string { return hex.EncodeToString(in.hash.Sum(nil)) }

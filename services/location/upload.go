@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/services/runner"
@@ -23,7 +22,7 @@ func (u upload) open(ctx context.Context, v runner.Visit, location string) (foun
 		return found{}, runner.Reject(ReasonNotFound, "the upload is not named by sha256: and 64 lower-case hexadecimal digits")
 	}
 	body, err := u.files.Open(ctx, v.Document, file)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, events.ErrNotFound) {
 		return found{}, runner.Reject(ReasonNotFound, "there is no such upload for this document")
 	}
 	if err != nil {

@@ -299,13 +299,15 @@ func TestContentLengthIsNotBelieved(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer c.Close()                                                                        //nolint:errcheck // the other side sees it
-		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n%s", r.URL.Path[1:], pdf) //nolint:errcheck // as above
+		defer c.Close() //nolint:errcheck // the other side sees it
+		more := strings.Repeat("m", len(r.URL.RawQuery))
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n%s%s", r.URL.Path[1:], pdf, more) //nolint:errcheck // as above
 	}))
 	wantRejected(t, conf, Input{Location: base + "/2000000"}, ReasonTooLarge) // says so before
 	wantRetry(t, conf, Input{Location: base + "/1000"}, ErrUnreachable)       // less comes than said
 	wantRetry(t, conf, Input{Location: base + "/500000"}, ErrUnreachable)
-	wantStored(t, conf, Input{Location: base + "/20"}, pdf[:20]) // HTTP ends there
+	wantRetry(t, conf, Input{Location: base + "/500000?" + strings.Repeat("m", 5000)}, ErrUnreachable) // breaks while it is stored
+	wantStored(t, conf, Input{Location: base + "/20"}, pdf[:20])                                       // HTTP ends there
 }
 
 func TestWhatIsLabelledPDFAndIsNotIsRefused(t *testing.T) {
