@@ -20,12 +20,10 @@ import (
 
 // The reasons of a rejection.
 const (
-	ReasonUnreadable   = "unreadable"     // not a PDF, broken beyond repair, or pdfium crashes on it
-	ReasonTimeout      = "timeout"        // it takes longer than the deadline
-	ReasonMemory       = "memory"         // it takes more memory than allowed
-	ReasonTooManyPages = "too-many-pages" // more than the limit
-	ReasonTooLarge     = "too-large"      // more bytes than the limit
-	ReasonEncrypted    = "encrypted"      // it opens only with a password
+	ReasonUnreadable = "unreadable" // not a PDF, broken beyond repair, or pdfium crashes on it
+	ReasonTimeout    = "timeout"    // it takes longer than the deadline
+	ReasonTooLarge   = "too-large"  // more bytes or pages, or more memory to read it, than the limit
+	ReasonEncrypted  = "encrypted"  // it opens only with a password
 )
 
 // Files is where the document's bytes are, and where the parts go.
@@ -46,7 +44,7 @@ type Inspector interface {
 // Config adjusts a [Handler]. The zero Config is a good one.
 type Config struct {
 	MaxSize     int64         // bytes of a file; default 100 MiB
-	PictureSide int           // longest side of the first page's picture in pixels; default 1000, at most 4000
+	PictureSide int           // longest side of the first page's picture in pixels; default 640, at most 4000
 	Layout      bool          // keep where the text stands, too
 	Limits      pdfium.Limits // of what is read
 }
@@ -68,7 +66,7 @@ func New(conf Config, files Files, pool Inspector) (*Handler, error) {
 		conf.MaxSize = 100 << 20
 	}
 	if conf.PictureSide == 0 {
-		conf.PictureSide = 1000
+		conf.PictureSide = 640
 	}
 	return &Handler{conf: conf, files: files, pdfium: pool}, nil
 }
@@ -133,8 +131,8 @@ func outcome(document events.DocumentID, err error) error {
 		{pdfium.ErrUnreadable, ReasonUnreadable},
 		{pdfium.ErrCrashed, ReasonUnreadable},
 		{pdfium.ErrTimeout, ReasonTimeout},
-		{pdfium.ErrMemory, ReasonMemory},
-		{pdfium.ErrTooManyPages, ReasonTooManyPages},
+		{pdfium.ErrMemory, ReasonTooLarge},
+		{pdfium.ErrTooManyPages, ReasonTooLarge},
 		{pdfium.ErrTooLarge, ReasonTooLarge},
 		{pdfium.ErrPassword, ReasonEncrypted},
 		{pdfium.ErrEncryption, ReasonEncrypted},

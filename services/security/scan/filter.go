@@ -8,7 +8,7 @@ import (
 
 // A decoding says how the decoding of a stream went.
 type decoding struct {
-	in      int64 // encoded bytes
+	in      int64 // encoded bytes that were looked at
 	out     int64 // decoded bytes, of the filter that gave most
 	filters int
 	over    bool // a limit ended it
@@ -27,26 +27,27 @@ func (s *scanner) decode(o *object) ([]byte, decoding) {
 	}
 	for i, name := range names {
 		limit := min(s.limits.Stream, s.budget.left)
-		if limit <= 0 {
+		if s.work -= int64(len(data)); limit <= 0 || s.work <= 0 {
 			d.over = true
 			return nil, d
 		}
 		var out []byte
+		used := len(data)
 		switch name {
 		case "FlateDecode", "Fl":
-			out = inflate(data, limit)
+			out, used = inflate(data, limit)
 		case "LZWDecode", "LZW":
 			early := true
 			if v, ok := params[i]["EarlyChange"]; ok {
 				early = s.resolve(v).num != 0
 			}
-			out = unLZW(data, early, limit)
+			out, used = unLZW(data, early, limit)
 		case "ASCIIHexDecode", "AHx":
 			out = unASCIIHex(data)
 		case "ASCII85Decode", "A85":
 			out = unASCII85(data, limit)
 		case "RunLengthDecode", "RL":
-			out = unRunLength(data, limit)
+			out, used = unRunLength(data, limit)
 		case "Crypt":
 			continue // the identity, or encrypted and beyond us
 		default:
@@ -56,7 +57,7 @@ func (s *scanner) decode(o *object) ([]byte, decoding) {
 		s.budget.left -= int64(len(out))
 		d.out = max(d.out, int64(len(out)))
 		if int64(len(out)) >= limit {
-			d.over = true
+			d.over, d.in, d.out = true, min(d.in, int64(used)), int64(len(out))
 			return out, d
 		}
 		data = s.unpredict(out, params[i])
@@ -74,11 +75,11 @@ func (s *scanner) encoded(o *object) []byte {
 			return s.data[o.start:end]
 		}
 	}
-	end := bytes.Index(s.data[o.start:], []byte("endstream"))
-	if end < 0 {
-		end = len(s.data) - o.start
+	end := s.endOfStream(o.start)
+	if end == o.start {
+		return s.data[o.start:]
 	}
-	return s.data[o.start : o.start+end]
+	return s.data[o.start : end-len("endstream")]
 }
 
 // filters returns the names of a stream's filters and their parameters.
@@ -117,29 +118,25 @@ func first(dict map[string]value, key, short string) value {
 }
 
 // inflate undoes zlib, or deflate without its header. It takes what comes out
-// before an error.
-func inflate(data []byte, limit int64) []byte {
+// before an error. It also returns how many bytes of data it has used.
+func inflate(data []byte, limit int64) ([]byte, int) {
 	for len(data) > 0 && isSpace(data[0]) && data[0] != 0 {
 		data = data[1:] // some writers put another end of line
 	}
-	if len(data) >= 2 && data[0]&0x0f == 8 && (int(data[0])<<8|int(data[1]))%31 == 0 {
-		if out := deflated(data[2:], limit); len(out) > 0 {
-			return out
-		}
-	}
 	if len(data) > 2 {
-		if out := deflated(data[2:], limit); len(out) > 0 {
-			return out // a broken header
+		if out, used := deflated(data[2:], limit); len(out) > 0 {
+			return out, used // the header may be broken
 		}
 	}
 	return deflated(data, limit)
 }
 
-func deflated(data []byte, limit int64) []byte {
-	r := flate.NewReader(bytes.NewReader(data))
+func deflated(data []byte, limit int64) ([]byte, int) {
+	in := bytes.NewReader(data)
+	r := flate.NewReader(in)
 	var out bytes.Buffer
 	_, _ = io.Copy(&out, io.LimitReader(r, limit)) // an error ends the data, no more
-	return out.Bytes()
+	return out.Bytes(), len(data) - in.Len()
 }
 
 func unASCIIHex(data []byte) []byte {
@@ -193,9 +190,9 @@ func unASCII85(data []byte, limit int64) []byte {
 	return out
 }
 
-func unRunLength(data []byte, limit int64) []byte {
-	var out []byte
-	for i := 0; i < len(data) && int64(len(out)) < limit; {
+func unRunLength(data []byte, limit int64) (out []byte, used int) {
+	i := 0
+	for i < len(data) && int64(len(out)) < limit {
 		n := int(data[i])
 		i++
 		switch {
@@ -207,16 +204,16 @@ func unRunLength(data []byte, limit int64) []byte {
 			out = append(out, bytes.Repeat(data[i:i+1], 257-n)...)
 			i++
 		case n == 128:
-			return out
+			return out, i
 		}
 	}
-	return out
+	return out, i
 }
 
 // unLZW undoes the LZW of PDF and TIFF: codes of 9 to 12 bits, most
 // significant bit first; 256 clears the table, 257 ends. With early, codes
 // grow one entry earlier than they must.
-func unLZW(data []byte, early bool, limit int64) []byte {
+func unLZW(data []byte, early bool, limit int64) (out []byte, used int) {
 	const clear, end, maxCodes = 256, 257, 4096
 	var prefix [maxCodes]int16
 	var suffix, start [maxCodes]byte
@@ -228,11 +225,10 @@ func unLZW(data []byte, early bool, limit int64) []byte {
 	if early {
 		shift = 1
 	}
-	var out []byte
 	next, width, previous := 258, 9, -1
 	var bits uint32
 	have := 0
-	for _, c := range data {
+	for i, c := range data {
 		bits, have = bits<<8|uint32(c), have+8
 		if have < width {
 			continue
@@ -240,14 +236,14 @@ func unLZW(data []byte, early bool, limit int64) []byte {
 		have -= width
 		code := int(bits>>have) & (1<<width - 1)
 		if code == end || int64(len(out)) >= limit {
-			return out
+			return out, i
 		}
 		if code == clear {
 			next, width, previous = 258, 9, -1
 			continue
 		}
 		if code > next || code == next && previous < 0 || code >= 256 && code < 258 {
-			return out // broken
+			return out, i // broken
 		}
 		if previous >= 0 && next < maxCodes {
 			prefix[next], start[next], length[next] = int16(previous), start[previous], length[previous]+1
@@ -257,7 +253,7 @@ func unLZW(data []byte, early bool, limit int64) []byte {
 			}
 			next++
 		} else if code >= next {
-			return out
+			return out, i
 		}
 		out = append(out, make([]byte, length[code])...)
 		for at, c := len(out)-1, code; c >= 0; at, c = at-1, int(prefix[c]) {
@@ -268,7 +264,7 @@ func unLZW(data []byte, early bool, limit int64) []byte {
 			width++
 		}
 	}
-	return out
+	return out, len(data)
 }
 
 // unpredict undoes the predictor of Flate and LZW (7.4.4.4).

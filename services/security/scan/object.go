@@ -98,11 +98,8 @@ func (s *scanner) readObject(lex *lexer, number token) {
 		if tok := lex.next(); tok.kind == tokWord && strings.HasPrefix(tok.text, "stream") {
 			o.stream = true
 			o.start = streamStart(s.data, tok.pos+len("stream"))
-			lex.pos = endOfStream(s.data, o.start)
+			lex.pos = s.endOfStream(o.start)
 			lex.spend((lex.pos - o.start) / 16)
-			if lex.pos == o.start {
-				lex.spend(len(s.data) - o.start)
-			}
 		} else {
 			*lex = back
 		}
@@ -151,15 +148,17 @@ func streamStart(data []byte, pos int) int {
 }
 
 // endOfStream returns where reading goes on: at the first "endstream",
-// whatever length the stream claims.
-func endOfStream(data []byte, start int) int {
-	if end := bytes.Index(data[start:], []byte("endstream")); end >= 0 {
+// whatever length the stream claims. If there is none, what follows may be
+// objects.
+func (s *scanner) endOfStream(start int) int {
+	if start >= s.endless {
+		return start
+	}
+	if end := bytes.Index(s.data[start:], []byte("endstream")); end >= 0 {
 		return start + end + len("endstream")
 	}
-	if end := bytes.Index(data[start:], []byte("endobj")); end >= 0 {
-		return start + end
-	}
-	return start // no end: what follows may be objects
+	s.endless = start
+	return start
 }
 
 // build reads one value, looks at all its names, and returns what is kept.

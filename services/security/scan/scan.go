@@ -149,6 +149,7 @@ type scanner struct {
 	table   map[int]int // object number to index of the last one in objects
 	started []int       // offsets at which an object was read; ascending after readAll
 	linear  int         // how many of started readAll has made
+	endless int         // no "endstream" comes after it
 	work    int64       // bytes of syntax that may still be read
 }
 
@@ -166,6 +167,7 @@ func (s *scanner) find(kind Kind, object int, detail string) {
 func (s *scanner) run() {
 	s.seen = make(map[Finding]bool)
 	s.table = make(map[int]int)
+	s.endless = len(s.data)
 	s.work = 8*int64(len(s.data)) + s.limits.Document
 	s.malware(s.data, 0)
 	s.readAll()

@@ -15,7 +15,9 @@ func (s *scanner) open(o *object) {
 		return
 	}
 	data, state := s.decode(o)
-	s.malware(data, o.number)
+	if state.filters > 0 { // otherwise they were looked at with the file
+		s.malware(data, o.number)
+	}
 	kind := s.passOf(o)
 	if state.over {
 		switch {
