@@ -153,6 +153,7 @@ func literalEnd(n node) bool {
 			}
 		}
 		return n.builtin != nil && (temporalBuiltin(n.builtin.name) != nil || n.builtin.name == "duration")
+	default:
+		return false
 	}
-	return false
 }

@@ -52,8 +52,10 @@ func TestConversionsBeyondTheTable(t *testing.T) {
 		{`number(null)`, `null`},
 		{`duration("P1DT2H")`, `@"P1DT2H"`},
 		{`duration("P1Y1D")`, `null`},
-		{`to json({a: [1, 2.50, "x", null, true], b: @"2020-01-02"})`,
-			`"{\"a\":[1,2.5,\"x\",null,true],\"b\":\"2020-01-02\"}"`},
+		{
+			`to json({a: [1, 2.50, "x", null, true], b: @"2020-01-02"})`,
+			`"{\"a\":[1,2.5,\"x\",null,true],\"b\":\"2020-01-02\"}"`,
+		},
 		{`from json("{\"a\": [1, {\"b\": null}]}").a[2].b`, `null`},
 		{`from json("{\"a\": [1, 2]}").a[2]`, `2`},
 		{`from json("{")`, `null`},

@@ -166,6 +166,14 @@ func (ev *evaluator) dispatch(n node, e *env) Value {
 		return ev.filter(n, e)
 	case *callNode:
 		return ev.call(n, e)
+	default:
+		return ev.dispatchLong(n, e)
+	}
+}
+
+// dispatchLong evaluates what is made of words.
+func (ev *evaluator) dispatchLong(n node, e *env) Value {
+	switch n := n.(type) { //nolint:gochecksumtype // the rest of dispatch's
 	case *ifNode:
 		if IsTrue(ev.eval(n.cond, e)) {
 			return ev.eval(n.then, e)

@@ -110,22 +110,8 @@ func (f *formatter) write(n node) {
 		f.node(n.x, p)
 		f.text(" ", n.op.String(), " ")
 		f.node(n.y, p+1)
-	case *betweenNode:
-		f.node(n.x, precRelation)
-		f.text(" between ")
-		f.node(n.low, precSum)
-		f.text(" and ")
-		f.node(n.high, precSum)
-	case *inNode:
-		f.node(n.x, precRelation)
-		f.text(" in (")
-		f.nodes(n.tests.tests)
-		f.text(")")
 	case *testsNode:
 		f.tests(n)
-	case *compareTest:
-		f.text(n.op.String(), " ")
-		f.node(n.y, precSum)
 	case *pathNode:
 		f.node(n.x, precPostfix)
 		f.text(".", nameText(n.name))
@@ -142,6 +128,20 @@ func (f *formatter) write(n node) {
 // writeLong writes what is made of words.
 func (f *formatter) writeLong(n node) {
 	switch n := n.(type) { //nolint:gochecksumtype // the rest of write's
+	case *betweenNode:
+		f.node(n.x, precRelation)
+		f.text(" between ")
+		f.node(n.low, precSum)
+		f.text(" and ")
+		f.node(n.high, precSum)
+	case *inNode:
+		f.node(n.x, precRelation)
+		f.text(" in (")
+		f.nodes(n.tests.tests)
+		f.text(")")
+	case *compareTest:
+		f.text(n.op.String(), " ")
+		f.node(n.y, precSum)
 	case *callNode:
 		f.call(n)
 	case *ifNode:

@@ -101,7 +101,8 @@ func (ev *evaluator) callClosure(pos int, f *closure, names []string, args []Val
 	for i, p := range f.params {
 		v := args[i]
 		if p.typ != nil {
-			ok := ev.spendOn(v)
+			var ok bool
+			ev.spendOn(v)
 			if v, ok = conform(v, p.typ); !ok {
 				return ev.warn(pos, "parameter %q is %v, not %v", p.name, args[i].Kind(), p.typ)
 			}

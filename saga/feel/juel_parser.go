@@ -1,5 +1,7 @@
 package feel
 
+import "slices"
+
 // juelParser reads JUEL by recursive descent and makes FEEL's nodes of it.
 type juelParser struct {
 	juelLexer
@@ -12,16 +14,11 @@ func (p *juelParser) advance() { p.tok = p.next() }
 
 // accept reads one of these operators or words.
 func (p *juelParser) accept(spellings ...string) bool {
-	if p.tok.kind != tokPunct && p.tok.kind != tokWord {
+	if p.tok.kind != tokPunct && p.tok.kind != tokWord || !slices.Contains(spellings, p.tok.text) {
 		return false
 	}
-	for _, s := range spellings {
-		if p.tok.text == s {
-			p.advance()
-			return true
-		}
-	}
-	return false
+	p.advance()
+	return true
 }
 
 func (p *juelParser) expect(punct string) {

@@ -150,7 +150,7 @@ func (l *lexer) knownName(i int) (string, int) {
 }
 
 func matchName(src string, i int, name string) int {
-	for j := 0; j < len(name); j++ {
+	for j := range len(name) {
 		if name[j] != ' ' {
 			if i >= len(src) || src[i] != name[j] {
 				return -1

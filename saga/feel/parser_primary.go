@@ -11,7 +11,7 @@ func (p *parser) postfix() node {
 		case p.is("."):
 			p.advance()
 			x = &pathNode{pos, x, p.propertyName()}
-		case p.is("[") && !(p.noFilter && p.lookahead(p.closesRange)):
+		case p.is("[") && (!p.noFilter || !p.lookahead(p.closesRange)):
 			p.advance()
 			filter := p.expression()
 			p.expect("]")

@@ -148,14 +148,14 @@ func replace(ev *evaluator, pos int, a []Value) Value {
 func replacement(s string, groups int) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\':
+		switch c := s[i]; c {
+		case '\\':
 			i++
 			if i == len(s) || s[i] != '\\' && s[i] != '$' {
 				return "", false
 			}
 			b.WriteString(pick(s[i] == '$', "$$", `\`))
-		case c == '$':
+		case '$':
 			i++
 			if i == len(s) || !isDigit(s[i]) {
 				return "", false
