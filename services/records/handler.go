@@ -37,6 +37,8 @@ type Input struct {
 	} `json:"validation"`
 	Parsing struct {
 		Pages    int               `json:"pages"`
+		Picture  *events.File      `json:"firstPage"`
+		Text     *events.File      `json:"textFile"`
 		Metadata map[string]string `json:"metadata"`
 	} `json:"parsing"`
 	Location struct {
@@ -108,7 +110,7 @@ func (h *Handler) extract(ctx context.Context, v runner.Visit) (Record, error) {
 	r := Record{
 		Document: v.Document, Step: v.Step, Visit: v.Number, StoredAt: time.Now().UTC(),
 		Kind: in.Validation.Kind, Name: in.Location.Name, File: in.Location.File,
-		Pages: in.Parsing.Pages, Metadata: in.Parsing.Metadata,
+		Pages: in.Parsing.Pages, Picture: in.Parsing.Picture, Text: in.Parsing.Text, Metadata: in.Parsing.Metadata,
 		Values: in.Validation.Values, Warnings: in.Validation.Warnings, Invoice: in.Validation.Invoice,
 	}
 	if r.Kind == "" {

@@ -28,9 +28,11 @@ type Record struct {
 	Kind     string            `json:"kind"` // invoice, form or document
 	StoredAt time.Time         `json:"storedAt"`
 
-	Name     string            `json:"name,omitempty"`  // the file's name
-	File     *events.File      `json:"file,omitempty"`  // the PDF itself
-	Pages    int               `json:"pages,omitempty"` // how many
+	Name     string            `json:"name,omitempty"`    // the file's name
+	File     *events.File      `json:"file,omitempty"`    // the PDF itself
+	Pages    int               `json:"pages,omitempty"`   // how many
+	Picture  *events.File      `json:"picture,omitempty"` // of the first page
+	Text     *events.File      `json:"text,omitempty"`    // of all pages
 	Metadata map[string]string `json:"metadata,omitempty"`
 	Values   map[string]string `json:"values,omitempty"` // of a form, or found in the text by a template
 	Warnings []string          `json:"warnings,omitempty"`

@@ -79,7 +79,7 @@ const invoiceInput = `{
 		"taxes": [{"category": "S", "rate": "19", "basis": "1.00", "amount": "0.19"}],
 		"payment": {"means": [{"code": "58", "account": "DE00"}]},
 		"lines": [{"id": "1", "name": "=1+1", "quantity": "2", "total": "1.00"}, {"id": "2", "total": "2.00"}]}},
-	"parsing": {"pages": 3, "metadata": {"Title": "T"}},
+	"parsing": {"pages": 3, "firstPage": {"ref": "sha256:01", "size": 9, "mediaType": "image/png"}, "metadata": {"Title": "T"}},
 	"location": {"name": "r%[1]d.pdf", "file": {"ref": "sha256:00", "size": 12, "mediaType": "application/pdf"}}}`
 
 func invoice(n int) runner.Visit {
@@ -116,7 +116,7 @@ func TestARecordComesBackAsItWasStored(t *testing.T) {
 		}
 		want := records.Record{
 			Document: v.Document, Step: v.Step, Visit: 1, Kind: "invoice", StoredAt: got.StoredAt, Name: "r1.pdf",
-			File: in.Location.File, Pages: 3, Metadata: in.Parsing.Metadata, Warnings: in.Validation.Warnings, Invoice: in.Validation.Invoice,
+			File: in.Location.File, Pages: 3, Picture: &events.File{Ref: "sha256:01", Size: 9, MediaType: "image/png"}, Metadata: in.Parsing.Metadata, Warnings: in.Validation.Warnings, Invoice: in.Validation.Invoice,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -139,6 +139,35 @@ func TestUndoRemovesTheRecordTwiceInARow(t *testing.T) {
 		}
 		if page, _, err := s.List(t.Context(), records.Query{Party: "spiel"}); err != nil || len(page) != 1 {
 			t.Errorf("%d records, %v; want the other document's only", len(page), err)
+		}
+	})
+}
+
+func TestADoThatIsCutOffLeavesNothingAndCanBeDoneAgain(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, s *records.Store) {
+		v, h := invoice(1), records.New(s, nil)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := h.Do(ended, invoice(2)); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context canceled", err)
+		}
+		if err := h.Undo(t.Context(), v); err != nil {
+			t.Error(err)
+		}
+		store(t, s, invoice(2))
+		if page, _, err := s.List(t.Context(), records.Query{}); err != nil || len(page) != 1 {
+			t.Errorf("%d records, %v; want one", len(page), err)
+		}
+	})
+}
+
+func TestATextThatADatabaseCannotHoldIsStoredWithoutIt(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, s *records.Store) {
+		v := invoice(1)
+		v.Input = json.RawMessage(`{"validation": {"kind": "invoice", "invoice": {"number": "R\u0000-\ud800", "seller": {"name": "a\u0000b"}}}, "location": {"name": "\u0000"}}`)
+		store(t, s, v)
+		if page, _, err := s.List(t.Context(), records.Query{Party: "ab"}); err != nil || len(page) != 1 {
+			t.Errorf("%d records, %v; want one", len(page), err)
 		}
 	})
 }

@@ -26,7 +26,7 @@ func insert(ctx context.Context, tx *sql.Tx, r Record) error {
 	if r.File != nil {
 		file, size = r.File.Ref, r.File.Size
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO record (document, step, visit, kind, stored_at, name, file, file_size, pages,
+	if err := exec(ctx, tx, `INSERT INTO record (document, step, visit, kind, stored_at, name, file, file_size, pages,
 		number, type, date, due_date, currency, total, total_e4, data)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		r.Document, r.Step, r.Visit, r.Kind, r.StoredAt.Format(time.RFC3339Nano), r.Name, file, size, r.Pages,
@@ -42,7 +42,7 @@ func insert(ctx context.Context, tx *sql.Tx, r Record) error {
 func insertInvoice(ctx context.Context, tx *sql.Tx, r Record) error {
 	for _, row := range invoiceRows(r.Invoice) {
 		values := append([]any{r.Document, r.Step, r.Visit}, row.values...)
-		if _, err := tx.ExecContext(ctx, row.insert, values...); err != nil {
+		if err := exec(ctx, tx, row.insert, values...); err != nil {
 			return err
 		}
 	}
@@ -96,6 +96,17 @@ func partyRow(role string, p Party) row {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		[]any{role, p.Name, fold(p.Name), p.VATID, p.TaxNumber, address.Country, address.City, address.PostCode},
 	}
+}
+
+// exec runs an INSERT. It takes NUL out of texts, which PostgreSQL cannot hold.
+func exec(ctx context.Context, tx *sql.Tx, query string, values ...any) error {
+	for i, value := range values {
+		if text, ok := value.(string); ok {
+			values[i] = strings.ReplaceAll(text, "\x00", "")
+		}
+	}
+	_, err := tx.ExecContext(ctx, query, values...)
+	return err
 }
 
 // remove removes a visit's record and what belongs to it.

@@ -22,6 +22,7 @@ const maxCandidates = 20
 type found struct {
 	invoice  *einvoice.Invoice
 	source   string // the attachment's name
+	embedded string // as in Output.EmbeddedXML
 	warnings []string
 }
 
@@ -38,6 +39,7 @@ func (h *Handler) find(ctx context.Context, v runner.Visit, attachments []Attach
 		switch {
 		case errors.Is(err, einvoice.ErrNotInvoice):
 			if rank(a.Name) < rankOther {
+				f.embedded = EmbeddedNotAnInvoice
 				f.warnings = append(f.warnings, fmt.Sprintf("attachment %s is not an invoice of a known vocabulary", name))
 			}
 		case errors.As(err, &broken) && rank(a.Name) == rankOther:
@@ -53,7 +55,11 @@ func (h *Handler) find(ctx context.Context, v runner.Visit, attachments []Attach
 			f.warnings = append(f.warnings, fmt.Sprintf("attachment %s is another invoice than %s", name, label(f.source)))
 		}
 	}
-	if f.invoice == nil && unreadable != nil {
+	switch {
+	case f.invoice != nil:
+		f.embedded = ""
+	case unreadable != nil:
+		f.embedded = EmbeddedUnreadable
 		return f, unreadable
 	}
 	return f, nil

@@ -50,6 +50,12 @@ const (
 	KindDocument = "document"
 )
 
+// What may be wrong with an attachment, see [Output].
+const (
+	EmbeddedUnreadable   = "unreadable"
+	EmbeddedNotAnInvoice = "not-an-invoice"
+)
+
 // DefaultInlineBytes is how large an invoice's JSON may be in the output.
 const DefaultInlineBytes = 64 << 10
 
@@ -115,6 +121,10 @@ type Output struct {
 	Kind    string `json:"kind"`              // invoice, form or document
 	Profile string `json:"profile,omitempty"` // of the invoice; or the name of the schema or template
 	Source  string `json:"source,omitempty"`  // name of the attachment that the invoice was in
+
+	// EmbeddedXML says what is wrong with an attachment that has the name of an
+	// invoice, if there is no other: unreadable or not-an-invoice.
+	EmbeddedXML string `json:"embeddedXML,omitempty"`
 
 	// Invoice is the record of the invoice. If its lines do not fit into an
 	// event, they are left out here, and InvoiceFile is all of it as JSON.
@@ -230,7 +240,7 @@ func (h *Handler) validate(ctx context.Context, v runner.Visit, in Input) (Outpu
 		return out, err
 	}
 	found, err := h.find(ctx, v, in.Parsing.Attachments)
-	out.Warnings = found.warnings
+	out.Warnings, out.EmbeddedXML = found.warnings, found.embedded
 	switch {
 	case err != nil:
 		return out, err

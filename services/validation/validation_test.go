@@ -204,6 +204,9 @@ func TestAPDFWithoutInvoiceIsADocument(t *testing.T) {
 		if err != nil || out.Kind != validation.KindDocument || out.Invoice != nil || out.BrokenRules == nil {
 			t.Errorf("%s: got %+v, %v; want a document", name, out, err)
 		}
+		if (out.EmbeddedXML == validation.EmbeddedNotAnInvoice) != (name == "another vocabulary") {
+			t.Errorf("%s: embedded XML is %q", name, out.EmbeddedXML)
+		}
 	}
 }
 
@@ -220,8 +223,11 @@ func TestAnInvoiceThatCannotBeReadIsRejected(t *testing.T) {
 			return p
 		}(),
 	} {
-		_, err := p.do(validation.Config{Limits: einvoice.Limits{Bytes: 1 << 16}})
+		out, err := p.do(validation.Config{Limits: einvoice.Limits{Bytes: 1 << 16}})
 		wantReason(t, err, validation.ReasonInvoiceUnreadable, want)
+		if out.EmbeddedXML != validation.EmbeddedUnreadable {
+			t.Errorf("%s: embedded XML is %q", want, out.EmbeddedXML)
+		}
 	}
 }
 
@@ -231,7 +237,7 @@ func TestTheMostModernOfSeveralInvoicesCounts(t *testing.T) {
 	if err != nil || out.Source != "factur-x.xml" || out.Summary.Number != "modern" {
 		t.Fatalf("got %s, %+v, %v", out.Source, out.Summary, err)
 	}
-	if len(out.Warnings) != 2 || !strings.Contains(out.Warnings[0], "cannot be read") || !strings.Contains(out.Warnings[1], "another invoice") {
+	if len(out.Warnings) != 2 || out.EmbeddedXML != "" || !strings.Contains(out.Warnings[0], "cannot be read") || !strings.Contains(out.Warnings[1], "another invoice") {
 		t.Errorf("got warnings %q", out.Warnings)
 	}
 }
