@@ -24,7 +24,10 @@ func (l *Log) PutDefinition(ctx context.Context, name string, version int, sourc
 	if err := ref.Check(); err != nil {
 		return fmt.Errorf("natslog: put definition: %w", err)
 	}
-	_, err := l.definitions.Create(ctx, ref.String(), source)
+	err := retry(ctx, func(ctx context.Context) error {
+		_, err := l.definitions.Create(ctx, ref.String(), source)
+		return err
+	})
 	switch {
 	case err == nil:
 		return nil

@@ -125,15 +125,11 @@ func (f *Files) putMeta(ctx context.Context, subject string, meta fileMeta) (isN
 // store publishes, and tries again as long as the server does not answer. A
 // chunk stored twice is a chunk too many, which goes with the step.
 func (f *Files) store(ctx context.Context, msg *nats.Msg) (seq uint64, err error) {
-	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		seq, err := f.l.publishOne(ctx, msg)
-		if err == nil || isTaken(err) || !isTemporary(err) {
-			return seq, err
-		}
-		if pause(ctx, backoff) != nil {
-			return 0, fmt.Errorf("%w (last answer: %w)", context.Cause(ctx), err)
-		}
-	}
+	err = retry(ctx, func(ctx context.Context) (err error) {
+		seq, err = f.l.publishOne(ctx, msg)
+		return err
+	})
+	return seq, err
 }
 
 // meta reads from the leader: a follower may not have it yet.

@@ -72,7 +72,11 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 }
 
 func (l *Log) bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {
-	kv, err := l.js.KeyValue(ctx, name)
+	var kv jetstream.KeyValue
+	err := retry(ctx, func(ctx context.Context) (err error) {
+		kv, err = l.js.KeyValue(ctx, name)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, fmt.Errorf("natslog: open bucket %s: %w", name, ErrNotProvisioned)
 	}
@@ -93,11 +97,11 @@ func (l *Log) Last(ctx context.Context, shard int) (uint64, error) {
 	if err := l.checkShard(shard); err != nil {
 		return 0, err
 	}
-	stream, err := l.js.Stream(ctx, shardName(shard))
+	info, err := streamInfo(ctx, l.js, shardName(shard))
 	if err != nil {
 		return 0, fmt.Errorf("natslog: last of shard %d: %w", shard, err)
 	}
-	return stream.CachedInfo().State.LastSeq, nil
+	return info.State.LastSeq, nil
 }
 
 func (l *Log) checkShard(shard int) error {
@@ -105,4 +109,16 @@ func (l *Log) checkShard(shard int) error {
 		return fmt.Errorf("natslog: shard %d: the log has %d", shard, l.conf.Shards)
 	}
 	return nil
+}
+
+func streamInfo(ctx context.Context, js jetstream.JetStream, name string) (*jetstream.StreamInfo, error) {
+	var info *jetstream.StreamInfo
+	err := retry(ctx, func(ctx context.Context) error {
+		stream, err := js.Stream(ctx, name)
+		if err == nil {
+			info = stream.CachedInfo()
+		}
+		return err
+	})
+	return info, err
 }

@@ -44,16 +44,8 @@ func open(tb testing.TB, nc *nats.Conn, conf natslog.Config) *natslog.Log {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer cancel()
-	for {
-		attempt, cancelAttempt := context.WithTimeout(ctx, 5*time.Second)
-		err := natslog.Provision(attempt, nc, conf)
-		cancelAttempt()
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			tb.Fatal(err)
-		}
+	if err := natslog.Provision(ctx, nc, conf); err != nil {
+		tb.Fatal(err)
 	}
 	l, err := natslog.Open(ctx, nc, natslog.Options{Logger: quiet(), AckWait: logtest.AckWait})
 	if err != nil {
@@ -108,12 +100,14 @@ func empty(tb testing.TB, nc *nats.Conn) {
 	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
 	defer cancel()
 	for {
-		names := js.StreamNames(ctx)
+		attempt, cancelAttempt := context.WithTimeout(ctx, 2*time.Second)
+		names := js.StreamNames(attempt)
 		for name := range names.Name() {
-			if err := js.DeleteStream(ctx, name); err != nil {
+			if err := js.DeleteStream(attempt, name); err != nil {
 				tb.Fatal(err)
 			}
 		}
+		cancelAttempt()
 		if names.Err() == nil {
 			return
 		}

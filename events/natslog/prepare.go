@@ -74,11 +74,13 @@ func (l *Log) remember(ctx context.Context, queue string, filters []string) ([]s
 		if err != nil {
 			return nil, err
 		}
-		_, err = l.queueFilter.Update(ctx, queue, value, revision)
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		_, err = l.queueFilter.Update(attempt, queue, value, revision)
+		cancel()
 		switch {
 		case err == nil:
 			return next, nil
-		case !isTaken(err) && !isTemporary(err):
+		case ctx.Err() == nil && !isTaken(err) && !isTemporary(err):
 			return nil, err
 		}
 		if err := pause(ctx, firstBackoff); err != nil {
@@ -88,7 +90,11 @@ func (l *Log) remember(ctx context.Context, queue string, filters []string) ([]s
 }
 
 func (l *Log) remembered(ctx context.Context, queue string) (filters []string, revision uint64, err error) {
-	entry, err := l.queueFilter.Get(ctx, queue)
+	var entry jetstream.KeyValueEntry
+	err = retry(ctx, func(ctx context.Context) (err error) {
+		entry, err = l.queueFilter.Get(ctx, queue)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return nil, 0, nil
 	}
@@ -127,17 +133,23 @@ func (l *Log) provide(ctx context.Context, queue string, shard int, filters []st
 		return err
 	}
 	next := union(union(has, latest), filters)
-	_, err = l.js.CreateOrUpdateConsumer(ctx, shardName(shard), jetstream.ConsumerConfig{
-		Durable: queue, FilterSubjects: next,
-		DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.ackWait, MaxDeliver: -1, MaxAckPending: maxAckPending,
+	return retry(ctx, func(ctx context.Context) error {
+		_, err := l.js.CreateOrUpdateConsumer(ctx, shardName(shard), jetstream.ConsumerConfig{
+			Durable: queue, FilterSubjects: next,
+			DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+			AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.ackWait, MaxDeliver: -1, MaxAckPending: maxAckPending,
+		})
+		return err
 	})
-	return err
 }
 
 // filters returns what the queue's consumer selects; nil if there is none.
 func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, error) {
-	consumer, err := l.js.Consumer(ctx, shardName(shard), queue)
+	var consumer jetstream.Consumer
+	err := retry(ctx, func(ctx context.Context) (err error) {
+		consumer, err = l.js.Consumer(ctx, shardName(shard), queue)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return nil, nil
 	}
@@ -155,7 +167,9 @@ func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, e
 func (l *Log) lock(ctx context.Context, queue string) (unlock func(), err error) {
 	key := "lock." + queue
 	for {
-		revision, err := l.queueFilter.Create(ctx, key, nil, jetstream.KeyTTL(lockTTL))
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		revision, err := l.queueFilter.Create(attempt, key, nil, jetstream.KeyTTL(lockTTL))
+		cancel()
 		if err == nil {
 			return func() {
 				clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -163,7 +177,7 @@ func (l *Log) lock(ctx context.Context, queue string) (unlock func(), err error)
 				_ = l.queueFilter.Delete(clean, key, jetstream.LastRevision(revision)) // or its time to live ends it
 			}, nil
 		}
-		if !isTaken(err) && !isTemporary(err) {
+		if ctx.Err() == nil && !isTaken(err) && !isTemporary(err) {
 			return nil, fmt.Errorf("lock: %w", err)
 		}
 		if err := pause(ctx, 2*firstBackoff); err != nil {

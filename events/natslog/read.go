@@ -170,29 +170,19 @@ func (l *Log) storedMessage(ctx context.Context, stream string, request []byte) 
 	return answer.Message, nil
 }
 
-// ask sends a request to JetStream's API and reads the JSON answer. It tries
-// again as long as nobody answers and ctx allows.
+// ask sends a request to JetStream's API and reads the JSON answer.
 func (l *Log) ask(ctx context.Context, verb string, request []byte, answer any) error {
-	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
-		reply, err := l.nc.RequestWithContext(attempt, "$JS.API."+verb, request)
-		cancel()
-		if err == nil {
-			if err := json.Unmarshal(reply.Data, answer); err != nil {
-				return fmt.Errorf("answer to %s: %w", verb, err)
-			}
-			return nil
+	err := retry(ctx, func(ctx context.Context) error {
+		reply, err := l.nc.RequestWithContext(ctx, "$JS.API."+verb, request)
+		if err != nil {
+			return err
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", verb, context.Cause(ctx))
-		}
-		if !isTemporary(err) {
-			return fmt.Errorf("%s: %w", verb, err)
-		}
-		if pause(ctx, backoff) != nil {
-			return fmt.Errorf("%s: %w (last answer: %w)", verb, context.Cause(ctx), err)
-		}
+		return json.Unmarshal(reply.Data, answer)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
 	}
+	return nil
 }
 
 func parseHeader(raw []byte) (nats.Header, error) {

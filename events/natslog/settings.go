@@ -128,7 +128,11 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 	}
 	// The streams first looked at are those of another shard count, if there
 	// are any: their subjects would overlap.
-	if found, err := discover(ctx, js); err == nil && found.Shards != conf.Shards {
+	found, err := discover(ctx, js)
+	if err != nil && !errors.Is(err, ErrNotProvisioned) {
+		return fmt.Errorf("natslog: provision: %w", err)
+	}
+	if err == nil && found.Shards != conf.Shards {
 		return fmt.Errorf("natslog: provision: the log has %d shards, not %d; they cannot be changed: %w", found.Shards, conf.Shards, ErrDrift)
 	}
 	for shard := range conf.Shards {
@@ -139,15 +143,22 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 	if err := provisionStream(ctx, js, conf.filesStream()); err != nil {
 		return err
 	}
+	return provisionBuckets(ctx, js, conf.Replicas)
+}
+
+func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int) error {
 	buckets := map[string]string{definitionsBucket: "definitions, BPMN XML", queuesBucket: "filters of the queues"}
 	for _, name := range []string{definitionsBucket, queuesBucket} {
-		_, err := js.KeyValue(ctx, name)
-		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-				Bucket: name, Description: "docsaga: " + buckets[name], History: 1,
-				Storage: jetstream.FileStorage, Replicas: conf.Replicas, LimitMarkerTTL: time.Hour,
-			})
-		}
+		err := retry(ctx, func(ctx context.Context) error {
+			_, err := js.KeyValue(ctx, name)
+			if errors.Is(err, jetstream.ErrBucketNotFound) {
+				_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+					Bucket: name, Description: "docsaga: " + buckets[name], History: 1,
+					Storage: jetstream.FileStorage, Replicas: replicas, LimitMarkerTTL: time.Hour,
+				})
+			}
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("natslog: provision bucket %s: %w", name, err)
 		}
@@ -156,26 +167,33 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 }
 
 func provisionStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
-	stream, err := js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = js.CreateStream(ctx, want)
-	}
+	var found jetstream.StreamConfig
+	err := retry(ctx, func(ctx context.Context) error {
+		stream, err := js.Stream(ctx, want.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			stream, err = js.CreateStream(ctx, want)
+		}
+		if err == nil {
+			found = stream.CachedInfo().Config
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("natslog: provision stream %s: %w", want.Name, err)
 	}
-	return compare(want, stream.CachedInfo().Config)
+	return compare(want, found)
 }
 
 // discover reads from the first shard which kind of log the server has.
 func discover(ctx context.Context, js jetstream.JetStream) (Config, error) {
-	stream, err := js.Stream(ctx, shardName(0))
+	info, err := streamInfo(ctx, js, shardName(0))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return Config{}, ErrNotProvisioned
 	}
 	if err != nil {
 		return Config{}, err
 	}
-	found := stream.CachedInfo().Config
+	found := info.Config
 	if v := found.Metadata[metaLayout]; v != layout {
 		return Config{}, fmt.Errorf("stream %s: layout %q, this program knows %q: %w", found.Name, v, layout, ErrDrift)
 	}
@@ -196,14 +214,14 @@ func (l *Log) CheckSettings(ctx context.Context) error {
 		wants = append(wants, l.conf.shardStream(shard))
 	}
 	for _, want := range wants {
-		stream, err := l.js.Stream(ctx, want.Name)
+		info, err := streamInfo(ctx, l.js, want.Name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			all = append(all, fmt.Errorf("natslog: stream %s is missing: %w", want.Name, ErrDrift))
 		case err != nil:
 			return fmt.Errorf("natslog: settings of stream %s: %w", want.Name, err)
 		default:
-			all = append(all, compare(want, stream.CachedInfo().Config))
+			all = append(all, compare(want, info.Config))
 		}
 	}
 	return errors.Join(all...)

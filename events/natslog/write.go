@@ -6,23 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
-)
-
-const (
-	codeStoreFailed    = 10077 // the slot is taken, or the store has failed
-	codeWrongLast      = 10071 // a document's second submission, on one node
-	codeWrongLastReply = 10164 // the same, replicated
-
-	attemptTimeout = 5 * time.Second
-	firstBackoff   = 10 * time.Millisecond
-	lastBackoff    = 2 * time.Second
 )
 
 // Write writes e into its slot and returns it as stored. If the slot holds an
@@ -161,39 +150,4 @@ func judge(e *events.Event, standing events.Event, bad error) (events.Event, err
 	}
 	return standing, fmt.Errorf("natslog: write %s: %s by %s stands at %v: %w",
 		e.ID(), standing.Type(), standing.Source, standing.Position, events.ErrTaken)
-}
-
-func isTaken(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) &&
-		(api.ErrorCode == codeStoreFailed || api.ErrorCode == codeWrongLast || api.ErrorCode == codeWrongLastReply)
-}
-
-// isTemporary reports whether the same request may succeed later.
-func isTemporary(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		return api.Code >= 500
-	}
-	for _, temporary := range []error{
-		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
-		nats.ErrConnectionReconnecting, nats.ErrStaleConnection, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, temporary) {
-			return true
-		}
-	}
-	return false
-}
-
-// pause waits for about d and returns nil, or why ctx has ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d/2 + rand.N(d))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
