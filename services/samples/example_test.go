@@ -8,15 +8,15 @@ import (
 
 func ExampleBuiltin() {
 	for _, s := range samples.Builtin() {
-		fmt.Println(s.Name, s.Want.State, s.Want.Step, s.Want.Reason)
+		fmt.Println(s.Name, s.Want)
 	}
 	// Output:
 	// invoice.pdf completed
 	// delivery-note.pdf completed
-	// invoice-wrong-totals.pdf rejected validation invoice-rules
-	// javascript.pdf rejected security active-content
-	// password.pdf rejected security encrypted
-	// not-a-pdf.pdf rejected location not-a-pdf
+	// invoice-wrong-totals.pdf rejected by validation: invoice-rules
+	// javascript.pdf rejected by security: active-content
+	// password.pdf rejected by security: encrypted
+	// not-a-pdf.pdf rejected by location: not-a-pdf
 }
 
 // An invoice is a value: change what is to be wrong, and leave the rest.

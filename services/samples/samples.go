@@ -40,6 +40,14 @@ type Want struct {
 	Reason string        // such as "active-content"
 }
 
+// String returns the end in words, such as "rejected by security: encrypted".
+func (w Want) String() string {
+	if w.Step == "" {
+		return w.State
+	}
+	return fmt.Sprintf("%s by %s: %s", w.State, w.Step, w.Reason)
+}
+
 // A Sample is one document and how it should end.
 type Sample struct {
 	Name    string // a file name, such as "invoice.pdf"
