@@ -104,20 +104,23 @@ type Vars struct {
 	Step  events.StepID
 	Data  []byte          // JSON of an [events.Data]
 	Names json.RawMessage // a JSON object of names that go before all others, or nil
+	Now   time.Time       // of the event; what now() returns. Zero: null
 }
 
 // A Node is an element of the flow that a token can come to.
 type Node struct {
-	ID   events.StepID
-	Name string // as drawn, for people
-	Kind NodeKind
-	Line int // in the file that it was read from, or 0
+	ID      events.StepID
+	Element string // its id as drawn, if it was read from a file
+	Name    string // as drawn, for people
+	Kind    NodeKind
+	Line    int // in the file that it was read from, or 0
 	// Scope is the number of the sub-process that the node lies in, plus 1; 0
 	// is the definition itself.
 	Scope int
 
 	Service string        // the service that does the step
 	Inputs  []Input       // what the step takes; none means the whole context
+	Outputs []Input       // what is kept of what it puts out; none means all
 	Timeout time.Duration // until the visit is timed-out; 0 means never
 	Retries int           // attempts before it is failed; 0 means the runner's default
 	OnFail  Failure
@@ -186,6 +189,14 @@ type Flow struct {
 	From, To int
 	Guard    Expression // nil if none is drawn
 	Line     int
+}
+
+// Drawn returns the id that the node has in the file it was read from.
+func (n *Node) Drawn() string {
+	if n.Element != "" {
+		return n.Element
+	}
+	return string(n.ID)
 }
 
 // isStep reports whether visits of the node get an outcome.

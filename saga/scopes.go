@@ -96,7 +96,7 @@ func (f *folding) incident(i int, reason string) {
 // armed; a timer that does not go off any more is closed.
 func (f *folding) setTimer(i, n int) {
 	v := f.s.Visit(i)
-	at, err := f.d.Nodes[v.node].Clock.Next(Vars{Step: f.e.Slot.Step, Data: f.e.Data}, f.e.At, n)
+	at, err := f.d.Nodes[v.node].Clock.Next(f.vars(nil), f.e.At, n)
 	switch {
 	case err != nil:
 		f.incident(i, ReasonTimer)
@@ -200,7 +200,7 @@ func (f *folding) nextItem(v Visit) {
 	loop := f.d.Nodes[v.node].Loop
 	count := int(f.s.Visit(at).bits) //nolint:gosec // at most MaxItems
 	if loop.Until != nil {
-		value, err := loop.Until.Eval(Vars{Step: f.e.Slot.Step, Data: f.e.Data, Names: f.counts(at, count, int(v.item))})
+		value, err := loop.Until.Eval(f.vars(f.counts(at, count, int(v.item))))
 		if err == nil && isTrue(value) {
 			f.interruptIn(at)
 			return
@@ -231,7 +231,7 @@ func (f *folding) counts(loop, count, item int) json.RawMessage {
 
 // items returns how many items a loop has.
 func (f *folding) items(loop *Loop) (int, bool) {
-	vars := Vars{Step: f.e.Slot.Step, Data: f.e.Data}
+	vars := f.vars(nil)
 	count := 0
 	if loop.Items == nil {
 		value, err := loop.Count.Eval(vars)

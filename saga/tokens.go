@@ -18,6 +18,11 @@ func (f *folding) note(node int) {
 	}
 }
 
+// vars are what an expression sees while the event is folded.
+func (f *folding) vars(names json.RawMessage) Vars {
+	return Vars{Step: f.e.Slot.Step, Data: f.e.Data, Names: names, Now: f.e.At}
+}
+
 // gone reports whether the tokens of a scope were taken away by this event.
 func (f *folding) gone(parent uint16) bool {
 	if slices.Contains(f.cut, parent) {
@@ -59,7 +64,7 @@ func (f *folding) noFlow(n *Node) {
 // leaveMany sends a token along each flow whose guard holds or that has none,
 // or else along the default.
 func (f *folding) leaveMany(n *Node, parent uint16) {
-	vars := Vars{Step: f.e.Slot.Step, Data: f.e.Data}
+	vars := f.vars(nil)
 	var chosen uint64
 	for i, flow := range n.out {
 		if flow == n.Default || i >= 64 {
@@ -97,7 +102,7 @@ func isTrue(value json.RawMessage) bool { return bytes.Equal(value, []byte("true
 // choose returns the first flow whose guard holds, or the default, or the
 // first without a guard.
 func (f *folding) choose(n *Node) (flow int, ok bool) {
-	vars := Vars{Step: f.e.Slot.Step, Data: f.e.Data}
+	vars := f.vars(nil)
 	other := n.Default
 	for _, flow := range n.out {
 		guard := f.d.Flows[flow].Guard

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docsaga/docsaga/events"
@@ -23,13 +24,58 @@ func Parse(source []byte, version int) (*saga.Definition, error) {
 	if err != nil {
 		return nil, err
 	}
+	d, _, err := translate(root, process, version)
+	return d, err
+}
+
+// translate turns one process into a definition, and returns what is odd about
+// it besides.
+func translate(root, process *element, version int) (*saga.Definition, []*saga.Fault, error) {
 	p := newParser(root, process, version)
-	p.scope(process)
+	p.scope(process, 0)
 	p.connect()
+	p.links()
+	slices.Reverse(*p.steps)
 	if len(p.faults) > 0 {
-		return nil, errors.Join(p.faults...)
+		return nil, p.warnings, errors.Join(p.faults...)
 	}
-	return saga.Compile(p.d)
+	d, err := saga.Compile(p.d)
+	return d, p.warnings, err
+}
+
+// ParseProcess is [Parse] for the process with that id.
+func ParseProcess(source []byte, process string, version int) (*saga.Definition, error) {
+	root, err := read(source)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range root.all("process") {
+		if e.id() == process {
+			d, _, err := translate(root, e, version)
+			return d, err
+		}
+	}
+	return nil, fmt.Errorf("bpmn: process %.80q is not in the file: %w", process, saga.ErrBadDefinition)
+}
+
+// Processes returns the ids of the processes of a file that have a flow. The
+// first is the one that [Parse] reads.
+func Processes(source []byte) ([]string, error) {
+	root, err := read(source)
+	if err != nil {
+		return nil, err
+	}
+	main, err := executable(root)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{main.id()}
+	for _, e := range root.all("process") {
+		if e != main && len(e.all("sequenceFlow")) > 0 {
+			ids = append(ids, e.id())
+		}
+	}
+	return ids, nil
 }
 
 // executable returns the process that runs: the first one that is marked so,
@@ -43,7 +89,7 @@ func executable(root *element) (*element, error) {
 		if process.attr("isExecutable") == "true" {
 			return process, nil
 		}
-		if drawn == nil && len(process.all("sequenceFlow")) > 0 {
+		if drawn == nil && hasNodes(process) {
 			drawn = process
 		}
 	}
@@ -53,32 +99,75 @@ func executable(root *element) (*element, error) {
 	return drawn, nil
 }
 
+func hasNodes(process *element) bool {
+	return slices.ContainsFunc(process.children, func(e *element) bool {
+		return e.isModel() && (e.name == "sequenceFlow" || e.name == "startEvent" || strings.HasSuffix(strings.ToLower(e.name), "task"))
+	})
+}
+
 // A parser turns the elements of one process into nodes and flows.
 type parser struct {
-	d        saga.Definition
-	faults   []error
-	codes    map[string]string   // error definitions: id to code
-	nodes    map[string]int      // element id to number of its node
-	elements map[string]*element // all flow elements by id
-	handlers map[string]string   // boundary compensation event to handler
-	flows    []*element
+	d         saga.Definition
+	faults    []error
+	warnings  []*saga.Fault
+	zeebe     bool                // the file was drawn for Zeebe
+	roots     map[string]*element // children of the root by id
+	nodes     map[string]int      // element id to number of its node
+	elements  map[string]*element // all flow elements by id
+	handlers  map[string]string   // boundary compensation event to handler
+	scopeOut  map[string][]string // flows that lead out of an element
+	names     []string            // ids that are no plain FEEL names
+	steps     *[]events.StepID
+	flows     []*element
+	linksFrom []linkEnd
+	linksTo   map[linkKey]*element
 }
 
 func newParser(root, process *element, version int) *parser {
 	p := &parser{
-		codes: make(map[string]string), nodes: make(map[string]int),
-		elements: make(map[string]*element), handlers: make(map[string]string),
+		roots: make(map[string]*element), nodes: make(map[string]int), elements: make(map[string]*element),
+		handlers: make(map[string]string), scopeOut: make(map[string][]string), linksTo: make(map[linkKey]*element),
+		steps: new([]events.StepID),
 	}
 	name := process.id()
 	if name == "" {
 		name = root.id()
 	}
 	p.d.Name, p.d.Version = token(name), version
-	for _, e := range root.all("error") {
-		p.codes[e.id()] = e.attr("errorCode")
+	for _, e := range root.children {
+		if e.id() != "" {
+			p.roots[e.id()] = e
+		}
+	}
+	p.survey(process)
+	for _, c := range root.all("collaboration") {
+		p.survey(c)
 	}
 	return p
 }
+
+// survey notes what elements refer to: flow elements by id, and associations.
+func (p *parser) survey(in *element) {
+	for _, e := range in.children {
+		p.zeebe = p.zeebe || e.space == spaceZeebe
+		if e.isModel() && e.id() != "" {
+			p.elements[e.id()] = e
+			if e.name != "sequenceFlow" && !plain(e.id()) {
+				p.names = append(p.names, e.id())
+			}
+		}
+		switch {
+		case e.is("association"):
+			p.handlers[e.attr("sourceRef")] = e.attr("targetRef")
+		case e.is("sequenceFlow"):
+			p.scopeOut[e.attr("sourceRef")] = append(p.scopeOut[e.attr("sourceRef")], e.id())
+		}
+		p.survey(e)
+	}
+}
+
+// plain reports whether an id is a FEEL name as it is.
+func plain(id string) bool { return !strings.ContainsAny(id, "-.") }
 
 // token rewrites an id that cannot be a token of a subject.
 func token(id string) string {
@@ -106,26 +195,24 @@ func stepOf(e *element) events.StepID {
 	return events.StepID(fmt.Sprintf("%s_line_%d", e.name, e.line))
 }
 
+func stepOfID(id string) events.StepID { return events.StepID(token(id)) }
+
 func (p *parser) fault(e *element, format string, args ...any) {
-	p.faults = append(p.faults, &saga.Fault{
-		Element: e.name, ID: e.id(), Line: e.line, Message: fmt.Sprintf(format, args...),
-	})
+	p.faults = append(p.faults, faultOf(e, format, args...))
 }
 
-// scope reads what is drawn in a process.
-func (p *parser) scope(process *element) {
-	for _, e := range process.children {
-		if e.isModel() && e.id() != "" {
-			p.elements[e.id()] = e
-		}
-	}
-	for _, e := range process.children {
-		if e.is("association") {
-			p.handlers[e.attr("sourceRef")] = e.attr("targetRef")
-		}
-	}
+func (p *parser) warn(e *element, format string, args ...any) {
+	p.warnings = append(p.warnings, faultOf(e, format, args...))
+}
+
+func faultOf(e *element, format string, args ...any) *saga.Fault {
+	return &saga.Fault{Element: e.name, ID: e.id(), Line: e.line, Message: fmt.Sprintf(format, args...)}
+}
+
+// scope reads what is drawn in the process or in a sub-process.
+func (p *parser) scope(in *element, scope int) {
 	var boundaries []*element
-	for _, e := range process.children {
+	for _, e := range in.children {
 		if !e.isModel() {
 			continue
 		}
@@ -134,41 +221,62 @@ func (p *parser) scope(process *element) {
 			p.flows = append(p.flows, e)
 		case "boundaryEvent":
 			boundaries = append(boundaries, e)
-		case "association", "extensionElements", "documentation", "laneSet", "textAnnotation", "group",
-			"dataObject", "dataObjectReference", "dataStoreReference", "ioSpecification", "property", "auditing", "monitoring":
+		case "association", "extensionElements", "documentation", "laneSet", "textAnnotation", "group", "artifact",
+			"dataObject", "dataObjectReference", "dataStoreReference", "ioSpecification", "property", "auditing", "monitoring",
+			"incoming", "outgoing", "dataInputAssociation", "dataOutputAssociation", "multiInstanceLoopCharacteristics",
+			"standardLoopCharacteristics", "resourceRole", "performer", "potentialOwner", "humanPerformer", "supports",
+			"correlationSubscription", "ioBinding":
 		default:
-			p.flowNode(e)
+			p.flowNode(e, scope)
 		}
 	}
 	for _, e := range boundaries {
-		p.boundary(e)
+		p.boundary(e, scope)
 	}
 }
 
-func (p *parser) flowNode(e *element) {
+func (p *parser) flowNode(e *element, scope int) {
 	if e.attr("isForCompensation") == "true" {
 		return // read with the activity that it compensates
 	}
-	n := saga.Node{ID: stepOf(e), Name: e.attr("name"), Line: e.line, Default: -1}
+	n := saga.Node{ID: stepOf(e), Element: e.id(), Name: e.attr("name"), Line: e.line, Default: -1, Scope: scope}
 	switch e.name {
 	case "startEvent":
-		n.Kind = saga.Start
-		p.noTrigger(e)
+		n.Kind, n.Continues = saga.Start, e.attr("isInterrupting") == "false"
+		p.event(e, &n)
 	case "endEvent":
 		n.Kind = saga.End
-		p.noTrigger(e)
-	case "serviceTask":
-		n.Kind = saga.Service
-		p.service(e, &n)
+		p.event(e, &n)
+	case "intermediateCatchEvent":
+		n.Kind = saga.Catch
+		p.event(e, &n)
+	case "intermediateThrowEvent":
+		n.Kind = saga.Throw
+		p.event(e, &n)
 	case "exclusiveGateway":
 		n.Kind = saga.Exclusive
 	case "parallelGateway":
 		n.Kind = saga.Parallel
+	case "inclusiveGateway":
+		n.Kind = saga.Inclusive
+	case "eventBasedGateway":
+		n.Kind = saga.EventBased
+		if e.attr("instantiate") == "true" {
+			p.fault(e, "a gateway that starts a document is not supported")
+		}
 	default:
-		p.fault(e, "this element is not supported")
-		return
+		if !p.activity(e, &n) {
+			p.fault(e, "this element is not supported")
+			return
+		}
 	}
-	p.add(e, n)
+	if e.attr("triggeredByEvent") == "true" {
+		n.Kind, n.Loop = saga.EventSub, nil
+	}
+	number := p.add(e, n)
+	if n.Kind == saga.SubProcess || n.Kind == saga.EventSub {
+		p.scope(e, number+1)
+	}
 }
 
 func (p *parser) add(e *element, n saga.Node) int {
@@ -176,77 +284,28 @@ func (p *parser) add(e *element, n saga.Node) int {
 		p.nodes[id] = len(p.d.Nodes)
 	}
 	p.d.Nodes = append(p.d.Nodes, n)
+	*p.steps = append(*p.steps, n.ID)
 	return len(p.d.Nodes) - 1
 }
 
-// noTrigger refuses an event that something sets off.
-func (p *parser) noTrigger(e *element) {
-	for _, c := range e.children {
-		if strings.HasSuffix(c.name, "EventDefinition") {
-			p.fault(e, "%s is not supported here", c.name)
-		}
-	}
-}
-
-// boundary reads an event that sits on an activity.
-func (p *parser) boundary(e *element) {
-	host, ok := p.nodes[e.attr("attachedToRef")]
-	if !ok {
-		p.fault(e, "it is attached to %q, which is no activity of the flow", e.attr("attachedToRef"))
-		return
-	}
-	switch {
-	case e.child("compensateEventDefinition") != nil:
-		p.compensation(e, host)
-	case e.child("errorEventDefinition") != nil:
-		ref := e.child("errorEventDefinition").attr("errorRef")
-		code, known := p.codes[ref]
-		if ref != "" && !known {
-			p.fault(e, "its error %q is not defined", ref)
-		}
-		p.add(e, saga.Node{
-			ID: stepOf(e), Name: e.attr("name"), Kind: saga.Boundary, Line: e.line, Default: -1,
-			Trigger: saga.ErrorTrigger, Code: code, Host: host,
-		})
-	default:
-		p.noTrigger(e)
-	}
-}
-
-// compensation reads the handler that a boundary compensation event leads to.
-func (p *parser) compensation(e *element, host int) {
-	handler := p.elements[p.handlers[e.id()]]
-	switch {
-	case handler == nil:
-		p.fault(e, "no association leads from it to a compensation handler")
-		return
-	case handler.attr("isForCompensation") != "true":
-		p.fault(handler, "it is the handler of %s and must be marked isForCompensation", e.id())
-		return
-	case handler.name != "serviceTask":
-		p.fault(handler, "a compensation handler must be a service task")
-		return
-	}
-	undo := saga.Node{ID: stepOf(handler), Kind: saga.Service}
-	p.service(handler, &undo)
-	p.d.Nodes[host].Undo = &saga.Undo{Step: undo.ID, Service: undo.Service}
-}
-
-// connect turns sequence flows into flows, in the order in which their sources
-// name them.
+// connect turns sequence flows into flows. One that leads to or from what is
+// not supported is no fault of its own.
 func (p *parser) connect() {
 	for _, e := range p.flows {
-		from, okFrom := p.nodes[e.attr("sourceRef")]
-		to, okTo := p.nodes[e.attr("targetRef")]
+		source, target := e.attr("sourceRef"), e.attr("targetRef")
+		from, okFrom := p.nodes[source]
+		to, okTo := p.nodes[target]
 		if !okFrom || !okTo {
-			p.fault(e, "it leads from %q to %q, which are not both elements of the flow", e.attr("sourceRef"), e.attr("targetRef"))
+			if p.elements[source] == nil || p.elements[target] == nil || len(p.faults) == 0 {
+				p.fault(e, "it leads from %q to %q, which are not both elements of the flow", source, target)
+			}
 			continue
 		}
 		f := saga.Flow{ID: e.id(), From: from, To: to, Line: e.line}
 		if c := e.child("conditionExpression"); c != nil {
-			f.Guard = p.expression(c, c.text)
+			f.Guard = p.condition(c)
 		}
-		if source := p.elements[e.attr("sourceRef")]; source.attr("default") == e.id() && e.id() != "" {
+		if p.elements[source].attr("default") == e.id() && e.id() != "" {
 			p.d.Nodes[from].Default = len(p.d.Flows)
 		}
 		p.d.Flows = append(p.d.Flows, f)

@@ -101,7 +101,7 @@ func model(content string) []byte {
 }
 
 func TestWhatCannotRunIsRefusedByNameAndLine(t *testing.T) {
-	_, err := Parse(model(`<startEvent id="s"/>
+	_, err := Parse(model(`<startEvent id="s"><extensionElements><zeebe:properties/></extensionElements></startEvent>
 <transaction id="tx"/>
 <serviceTask id="charge"/>
 <boundaryEvent id="b" attachedToRef="nowhere"><errorEventDefinition/></boundaryEvent>

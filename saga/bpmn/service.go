@@ -5,57 +5,123 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
 
-// service reads what Camunda Modeler writes for a task that a worker does.
+// vendorCode returns what names code of another engine, which does not run here.
+func vendorCode(e *element) string {
+	for _, name := range []string{"class", "delegateExpression", "expression"} {
+		if v := vendor(e, name); v != "" {
+			return name + " " + v
+		}
+	}
+	if t := vendor(e, "type"); t != "" && t != "external" && t != "external-worker" {
+		return "type " + t
+	}
+	if vendor(e, "decisionRef") != "" {
+		return "decisionRef " + vendor(e, "decisionRef")
+	}
+	if vendorChild(e, "connector") != nil {
+		return "connector"
+	}
+	return ""
+}
+
+// service reads which service does a task, and how.
 func (p *parser) service(e *element, n *saga.Node) {
 	task := e.extension(spaceZeebe, "taskDefinition")
-	if task == nil {
+	decision := e.extension(spaceZeebe, "calledDecision")
+	topic := vendor(e, "topic")
+	for _, d := range e.all("messageEventDefinition") {
+		if topic == "" {
+			topic = vendor(d, "topic")
+		}
+	}
+	switch {
+	case task != nil:
+		n.Service = p.typeOf(task)
+	case decision != nil:
+		p.fault(e, "decisions are not supported; give it a zeebe:taskDefinition")
+	case vendorCode(e) != "":
+		p.fault(e, "%s is code of another engine; make it an external task with a topic, or give it a zeebe:taskDefinition", vendorCode(e))
+	case topic != "":
+		n.Service = token(topic)
+	case e.name == "businessRuleTask":
+		p.fault(e, "decisions are not supported; give it a zeebe:taskDefinition")
+	case p.zeebe || vendor(e, "type") != "":
 		p.fault(e, "no zeebe:taskDefinition says which service does it")
-		return
+	default:
+		p.warn(e, "nothing says which service does it; taken to be one of the name %s", n.ID)
+		n.Service = string(n.ID)
 	}
-	n.Service = strings.TrimPrefix(task.attr("type"), "=")
-	if quoted, err := strconv.Unquote(n.Service); err == nil {
-		n.Service = quoted
+	p.mappings(e, n)
+	p.headers(e, n)
+}
+
+// typeOf returns the service that a task definition names.
+func (p *parser) typeOf(task *element) string {
+	name := strings.TrimSpace(strings.TrimPrefix(task.attr("type"), "="))
+	if quoted, err := strconv.Unquote(name); err == nil {
+		name = quoted
 	}
-	if n.Service == "" {
+	if name == "" {
 		p.fault(task, "type is missing")
+		return ""
 	}
-	if retries := task.attr("retries"); retries != "" {
-		count, err := strconv.Atoi(strings.TrimPrefix(retries, "="))
+	if events.CheckID(name) != nil {
+		name = token(name)
+	}
+	return name
+}
+
+// mappings reads what a task takes and keeps.
+func (p *parser) mappings(e *element, n *saga.Node) {
+	task := e.extension(spaceZeebe, "taskDefinition")
+	if retries := task.attrOf("retries"); retries != "" {
+		count, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(retries, "=")))
 		if err != nil || count < 0 || count > 1000 {
 			p.fault(task, "retries %.40q: want a number from 0 to 1000", retries)
 		}
 		n.Retries = count
 	}
-	for _, input := range e.extension(spaceZeebe, "ioMapping").inputs() {
-		target := input.attr("target")
-		if target == "" {
-			p.fault(input, "target is missing")
+	for _, m := range e.extension(spaceZeebe, "ioMapping").childrenOf() {
+		switch m.name {
+		case "input":
+			n.Inputs = p.mapping(n.Inputs, m, m.attr("target"), m.attr("source"))
+		case "output":
+			n.Outputs = p.mapping(n.Outputs, m, m.attr("target"), m.attr("source"))
+		}
+	}
+	for _, m := range vendorChild(e, "inputOutput").childrenOf() {
+		if len(m.children) > 0 {
+			p.warn(m, "only parameters of one value are read")
 			continue
 		}
-		if source := p.expression(input, input.attr("source")); source != nil {
-			n.Inputs = append(n.Inputs, saga.Input{Target: target, Source: source})
+		switch m.name {
+		case "inputParameter":
+			n.Inputs = p.mapping(n.Inputs, m, m.attr("name"), m.text)
+		case "outputParameter":
+			n.Outputs = p.mapping(n.Outputs, m, m.attr("name"), m.text)
 		}
 	}
-	p.headers(e, n)
 }
 
-func (e *element) inputs() []*element {
-	if e == nil {
-		return nil
+func (p *parser) mapping(list []saga.Input, m *element, target, source string) []saga.Input {
+	if target == "" {
+		p.fault(m, "target is missing")
+		return list
 	}
-	return e.allIn(spaceZeebe, "input")
+	x := p.value(m, source)
+	if x == nil {
+		return list
+	}
+	return append(list, saga.Input{Target: target, Source: x})
 }
 
 // headers reads the task headers that mean something to docsaga.
 func (p *parser) headers(e *element, n *saga.Node) {
-	headers := e.extension(spaceZeebe, "taskHeaders")
-	if headers == nil {
-		return
-	}
-	for _, h := range headers.allIn(spaceZeebe, "header") {
+	for _, h := range e.extension(spaceZeebe, "taskHeaders").childrenOf() {
 		value := h.attr("value")
 		switch h.attr("key") {
 		case "timeout":

@@ -1,0 +1,102 @@
+package dryrun
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/bpmn"
+)
+
+// corpus returns the models of the corpus by folder, or skips the test.
+func corpus(t *testing.T) map[string][]string {
+	t.Helper()
+	root := os.Getenv("DOCSAGA_CORPUS")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "corpus")
+	}
+	files, err := filepath.Glob(filepath.Join(root, "bpmn", "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("LEFT OUT: no BPMN models under %s; set DOCSAGA_CORPUS to a folder that has bpmn/*/*.bpmn", root)
+	}
+	folders := make(map[string][]string)
+	for _, f := range files {
+		folder := filepath.Base(filepath.Dir(f))
+		folders[folder] = append(folders[folder], f)
+	}
+	return folders
+}
+
+// beyond matches what is not among the elements that docsaga runs: other
+// elements of BPMN, code of other engines, scripts in other languages.
+func beyond() *regexp.Regexp {
+	return regexp.MustCompile(`this element is not supported|EventDefinition is not supported|code of another engine|` +
+		`are not supported; write FEEL|decisions are not supported|standardLoop|event definitions; only one|no process to run|` +
+		`JUEL|encoding |a gateway that starts`)
+}
+
+func runFile(source []byte) (Result, error) {
+	d, err := bpmn.Parse(source, 1)
+	if err != nil {
+		return Result{}, err
+	}
+	definitions := make(map[string]*saga.Definition)
+	ids, err := bpmn.Processes(source)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, id := range ids {
+		if other, err := bpmn.ParseProcess(source, id, 1); err == nil {
+			definitions[other.Name] = other
+		}
+	}
+	return Run(d, Options{Definitions: definitions})
+}
+
+func TestModelsOfTheCorpusRunToAnEnd(t *testing.T) {
+	folders := corpus(t)
+	names := make([]string, 0, len(folders))
+	for folder := range folders {
+		names = append(names, folder)
+	}
+	slices.Sort(names)
+	all, good := 0, 0
+	for _, folder := range names {
+		var accepted, ended, outside, states = 0, 0, 0, map[string]int{}
+		for _, f := range folders[folder] {
+			source, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := runFile(source)
+			if err != nil && result.Trace == nil {
+				if beyond().MatchString(err.Error()) {
+					outside++
+				}
+				if testing.Verbose() {
+					fmt.Printf("REFUSED %s/%s: %.300s\n", folder, filepath.Base(f), strings.ReplaceAll(err.Error(), "\n", " | "))
+				}
+				continue
+			}
+			accepted++
+			states[result.State]++
+			if err == nil && result.State != "waiting" && result.State != "incident" {
+				ended++
+			} else if testing.Verbose() {
+				fmt.Printf("OPEN %s/%s: %s %s %v after %v\n", folder, filepath.Base(f), result.State, result.Reason, err, result.Trace[:min(len(result.Trace), 12)])
+			}
+		}
+		n := len(folders[folder])
+		t.Logf("%-22s %3d files, %3d beyond, %3d accepted, %3d ended %v", folder, n, outside, accepted, ended, states)
+		all, good = all+n-outside, good+ended
+	}
+	t.Logf("%d of %d that use only supported elements ended: %.1f %%", good, all, 100*float64(good)/float64(all))
+	if good*100 < all*95 {
+		t.Errorf("%d of %d ended, want 95 %%", good, all)
+	}
+}
