@@ -19,19 +19,24 @@ import (
 	"github.com/docsaga/docsaga/services/runner"
 )
 
-// onEachDatabase runs a test on SQLite, and on PostgreSQL if there is one.
-func onEachDatabase(t *testing.T, test func(t *testing.T, db *sql.DB)) {
-	t.Run("sqlite", func(t *testing.T) {
-		test(t, prepare(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+
-			"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		url := os.Getenv("DOCSAGA_TEST_POSTGRES")
-		if url == "" {
-			t.Skip("LEFT OUT: the barrier on PostgreSQL; set DOCSAGA_TEST_POSTGRES to the URL that deploy/test/postgres.sh start prints")
-		}
-		test(t, prepare(t, "pgx", url))
-	})
+// databases are the databases to test on, by name: SQLite, and PostgreSQL if
+// there is one.
+func databases() map[string]func(t *testing.T) *sql.DB {
+	return map[string]func(t *testing.T) *sql.DB{
+		"sqlite": func(t *testing.T) *sql.DB {
+			t.Helper()
+			return prepare(t, "sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+
+				"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
+		},
+		"postgres": func(t *testing.T) *sql.DB {
+			t.Helper()
+			url := os.Getenv("DOCSAGA_TEST_POSTGRES")
+			if url == "" {
+				t.Skip("LEFT OUT: the barrier on PostgreSQL; set DOCSAGA_TEST_POSTGRES to the URL that deploy/test/postgres.sh start prints")
+			}
+			return prepare(t, "pgx", url)
+		},
+	}
 }
 
 func prepare(t *testing.T, driver, url string) *sql.DB {
@@ -40,7 +45,11 @@ func prepare(t *testing.T, driver, url string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, statement := range []string{`DROP TABLE IF EXISTS docsaga_barrier`, `DROP TABLE IF EXISTS effect`, `CREATE TABLE effect (document TEXT PRIMARY KEY)`} {
 		if _, err := db.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -105,111 +114,129 @@ func visit(document string) runner.Visit {
 }
 
 func TestASecondDoChangesNothing(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, db *sql.DB) {
-		v := visit("twice")
-		if err := errors.Join(do(t.Context(), db, v), do(t.Context(), db, v)); err != nil {
-			t.Fatal(err)
-		}
-		if !exists(t, db, v) {
-			t.Error("no effect, want one")
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			v := visit("twice")
+			if err := errors.Join(do(t.Context(), db, v), do(t.Context(), db, v)); err != nil {
+				t.Fatal(err)
+			}
+			if !exists(t, db, v) {
+				t.Error("no effect, want one")
+			}
+		})
+	}
 }
 
 func TestADoAfterItsUndoIsRefused(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, db *sql.DB) {
-		v := visit("late")
-		if err := undo(t.Context(), db, v); err != nil {
-			t.Fatal(err)
-		}
-		if err := do(t.Context(), db, v); !errors.Is(err, barrier.ErrUndone) {
-			t.Errorf("got %v, want ErrUndone", err)
-		}
-		if exists(t, db, v) {
-			t.Error("the late do left an effect")
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			v := visit("late")
+			if err := undo(t.Context(), db, v); err != nil {
+				t.Fatal(err)
+			}
+			if err := do(t.Context(), db, v); !errors.Is(err, barrier.ErrUndone) {
+				t.Errorf("got %v, want ErrUndone", err)
+			}
+			if exists(t, db, v) {
+				t.Error("the late do left an effect")
+			}
+		})
+	}
 }
 
 func TestAnotherVisitIsAnotherMatter(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, db *sql.DB) {
-		v := visit("again")
-		second := v
-		second.Number = 2
-		if err := errors.Join(undo(t.Context(), db, v), do(t.Context(), db, second)); err != nil {
-			t.Fatal(err)
-		}
-		if !exists(t, db, second) {
-			t.Error("the second visit has no effect")
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			v := visit("again")
+			second := v
+			second.Number = 2
+			if err := errors.Join(undo(t.Context(), db, v), do(t.Context(), db, second)); err != nil {
+				t.Fatal(err)
+			}
+			if !exists(t, db, second) {
+				t.Error("the second visit has no effect")
+			}
+		})
+	}
 }
 
 func TestADoThatIsRolledBackLeavesNothing(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, db *sql.DB) {
-		v, crash := visit("crash"), errors.New("crash")
-		err := within(t.Context(), db, func(tx *sql.Tx) error {
-			if _, err := barrier.Do(t.Context(), tx, v); err != nil {
-				return err
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			v, crash := visit("crash"), errors.New("crash")
+			err := within(t.Context(), db, func(tx *sql.Tx) error {
+				if _, err := barrier.Do(t.Context(), tx, v); err != nil {
+					return err
+				}
+				return crash
+			})
+			if !errors.Is(err, crash) {
+				t.Fatal(err)
 			}
-			return crash
+			if err := do(t.Context(), db, v); err != nil || !exists(t, db, v) {
+				t.Errorf("after a crash in the middle, do: %v, effect %v", err, exists(t, db, v))
+			}
 		})
-		if !errors.Is(err, crash) {
-			t.Fatal(err)
-		}
-		if err := do(t.Context(), db, v); err != nil || !exists(t, db, v) {
-			t.Errorf("after a crash in the middle, do: %v, effect %v", err, exists(t, db, v))
-		}
-	})
+	}
 }
 
 func TestInAnyOrderTheEffectStandsIfItWasDoneAndNotUndone(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, db *sql.DB) {
-		run := 0
-		rapid.Check(t, func(rt *rapid.T) {
-			run++
-			v := visit(fmt.Sprintf("order-%d", run))
-			done, undone := false, false
-			for _, isUndo := range rapid.SliceOfN(rapid.Bool(), 1, 8).Draw(rt, "undo") {
-				if isUndo {
-					if err := undo(t.Context(), db, v); err != nil {
-						rt.Fatalf("undo: %v", err)
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			run := 0
+			rapid.Check(t, func(rt *rapid.T) {
+				run++
+				v := visit(fmt.Sprintf("order-%d", run))
+				done, undone := false, false
+				for _, isUndo := range rapid.SliceOfN(rapid.Bool(), 1, 8).Draw(rt, "undo") {
+					if isUndo {
+						if err := undo(t.Context(), db, v); err != nil {
+							rt.Fatalf("undo: %v", err)
+						}
+						undone = true
+						continue
 					}
-					undone = true
-					continue
+					if err := do(t.Context(), db, v); errors.Is(err, barrier.ErrUndone) != undone {
+						rt.Fatalf("do: %v, undone before: %v", err, undone)
+					}
+					done = true
 				}
-				if err := do(t.Context(), db, v); errors.Is(err, barrier.ErrUndone) != undone {
-					rt.Fatalf("do: %v, undone before: %v", err, undone)
+				if got, want := exists(rt, db, v), done && !undone; got != want {
+					rt.Fatalf("effect is %v, want %v", got, want)
 				}
-				done = true
-			}
-			if got, want := exists(rt, db, v), done && !undone; got != want {
-				rt.Fatalf("effect is %v, want %v", got, want)
-			}
+			})
 		})
-	})
+	}
 }
 
 func TestAtTheSameTimeNoEffectOutlivesItsUndo(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, db *sql.DB) {
-		for i := range 30 {
-			v := visit(fmt.Sprintf("race-%d", i))
-			var wg sync.WaitGroup
-			for worker := range 6 {
-				wg.Go(func() {
-					action := do
-					if worker%3 == 0 {
-						action = undo
-					}
-					if err := action(t.Context(), db, v); err != nil && !errors.Is(err, barrier.ErrUndone) {
-						t.Errorf("worker %d: %v", worker, err)
-					}
-				})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			for i := range 30 {
+				v := visit(fmt.Sprintf("race-%d", i))
+				var wg sync.WaitGroup
+				for worker := range 6 {
+					wg.Go(func() {
+						action := do
+						if worker%3 == 0 {
+							action = undo
+						}
+						if err := action(t.Context(), db, v); err != nil && !errors.Is(err, barrier.ErrUndone) {
+							t.Errorf("worker %d: %v", worker, err)
+						}
+					})
+				}
+				wg.Wait()
+				if exists(t, db, v) {
+					t.Errorf("document %s: the effect outlived its undo", v.Document)
+				}
 			}
-			wg.Wait()
-			if exists(t, db, v) {
-				t.Errorf("document %s: the effect outlived its undo", v.Document)
-			}
-		}
-	})
+		})
+	}
 }

@@ -126,7 +126,7 @@ func (h *Handler) extract(ctx context.Context, v runner.Visit) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("records: read the invoice of %s: %w", v.Document, err)
 	}
-	defer body.Close()
+	defer body.Close() //nolint:errcheck // it was only read
 	r.Invoice = &Invoice{}
 	if err := json.NewDecoder(io.LimitReader(body, maxInvoice)).Decode(r.Invoice); err != nil {
 		return Record{}, fmt.Errorf("records: read the invoice of %s: %w", v.Document, err)

@@ -35,7 +35,7 @@ func (s *Store) List(ctx context.Context, q Query) (page []Record, next string, 
 	if err != nil {
 		return nil, "", fmt.Errorf("records: list: %w", err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err tells
 	for rows.Next() {
 		record, err := scan(rows)
 		if err != nil {
@@ -85,7 +85,7 @@ func (s *Store) Duplicates(ctx context.Context, document events.DocumentID, sell
 	if err != nil {
 		return nil, fmt.Errorf("records: look for duplicates of %s: %w", document, err)
 	}
-	defer rows.Close()
+	defer rows.Close() //nolint:errcheck // rows.Err tells
 	var found []events.DocumentID
 	for rows.Next() {
 		var id events.DocumentID

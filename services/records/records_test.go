@@ -2,6 +2,7 @@ package records_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,26 +14,28 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"database/sql"
-
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/services/records"
 	"github.com/docsaga/docsaga/services/runner"
 )
 
-// onEachDatabase runs a test on an empty SQLite file, and on an empty
+// databases are stores to test on, by name: an empty SQLite file, and an empty
 // PostgreSQL schema if there is a server.
-func onEachDatabase(t *testing.T, test func(t *testing.T, store *records.Store)) {
-	t.Run("sqlite", func(t *testing.T) {
-		test(t, open(t, filepath.Join(t.TempDir(), "with space & # ?.db")))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		url := os.Getenv("DOCSAGA_TEST_POSTGRES")
-		if url == "" {
-			t.Skip("LEFT OUT: records on PostgreSQL; set DOCSAGA_TEST_POSTGRES to the URL that deploy/test/postgres.sh start prints")
-		}
-		test(t, open(t, ownSchema(t, url)))
-	})
+func databases() map[string]func(t *testing.T) *records.Store {
+	return map[string]func(t *testing.T) *records.Store{
+		"sqlite": func(t *testing.T) *records.Store {
+			t.Helper()
+			return open(t, filepath.Join(t.TempDir(), "with space & # ?.db"))
+		},
+		"postgres": func(t *testing.T) *records.Store {
+			t.Helper()
+			url := os.Getenv("DOCSAGA_TEST_POSTGRES")
+			if url == "" {
+				t.Skip("LEFT OUT: records on PostgreSQL; set DOCSAGA_TEST_POSTGRES to the URL that deploy/test/postgres.sh start prints")
+			}
+			return open(t, ownSchema(t, url))
+		},
+	}
 }
 
 // ownSchema makes a schema for one test and returns the URL that leads to it.
@@ -55,7 +58,9 @@ func ownSchema(t *testing.T, url string) string {
 		if _, err := db.ExecContext(context.Background(), `DROP SCHEMA `+name+` CASCADE`); err != nil {
 			t.Error(err)
 		}
-		db.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	return url + "&search_path=" + name
 }
@@ -66,7 +71,11 @@ func open(t *testing.T, location string) *records.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() })
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return store
 }
 
@@ -103,107 +112,125 @@ func store(t *testing.T, s *records.Store, visits ...runner.Visit) {
 }
 
 func TestARecordComesBackAsItWasStored(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		v := invoice(1)
-		store(t, s, v, v)
-		got, err := s.Get(t.Context(), v.Document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var in records.Input
-		if err := json.Unmarshal(v.Input, &in); err != nil {
-			t.Fatal(err)
-		}
-		want := records.Record{
-			Document: v.Document, Step: v.Step, Visit: 1, Kind: "invoice", StoredAt: got.StoredAt, Name: "r1.pdf",
-			File: in.Location.File, Pages: 3, Picture: &events.File{Ref: "sha256:01", Size: 9, MediaType: "image/png"}, Metadata: in.Parsing.Metadata, Warnings: in.Validation.Warnings, Invoice: in.Validation.Invoice,
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-		if len(got.Invoice.Lines) != 2 || got.StoredAt.IsZero() {
-			t.Errorf("%d lines, stored at %v", len(got.Invoice.Lines), got.StoredAt)
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			v := invoice(1)
+			store(t, s, v, v)
+			got, err := s.Get(t.Context(), v.Document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var in records.Input
+			if err := json.Unmarshal(v.Input, &in); err != nil {
+				t.Fatal(err)
+			}
+			want := records.Record{
+				Document: v.Document, Step: v.Step, Visit: 1, Kind: "invoice", StoredAt: got.StoredAt, Name: "r1.pdf",
+				File: in.Location.File, Pages: 3, Picture: &events.File{Ref: "sha256:01", Size: 9, MediaType: "image/png"}, Metadata: in.Parsing.Metadata, Warnings: in.Validation.Warnings, Invoice: in.Validation.Invoice,
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if len(got.Invoice.Lines) != 2 || got.StoredAt.IsZero() {
+				t.Errorf("%d lines, stored at %v", len(got.Invoice.Lines), got.StoredAt)
+			}
+		})
+	}
 }
 
 func TestUndoRemovesTheRecordTwiceInARow(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		v, h := invoice(1), records.New(s, nil)
-		store(t, s, v, invoice(2))
-		if err := errors.Join(h.Undo(t.Context(), v), h.Undo(t.Context(), v)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Get(t.Context(), v.Document); !errors.Is(err, records.ErrNotFound) {
-			t.Errorf("got %v, want ErrNotFound", err)
-		}
-		if page, _, err := s.List(t.Context(), records.Query{Party: "spiel"}); err != nil || len(page) != 1 {
-			t.Errorf("%d records, %v; want the other document's only", len(page), err)
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			v, h := invoice(1), records.New(s, nil)
+			store(t, s, v, invoice(2))
+			if err := errors.Join(h.Undo(t.Context(), v), h.Undo(t.Context(), v)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Get(t.Context(), v.Document); !errors.Is(err, records.ErrNotFound) {
+				t.Errorf("got %v, want ErrNotFound", err)
+			}
+			if page, _, err := s.List(t.Context(), records.Query{Party: "spiel"}); err != nil || len(page) != 1 {
+				t.Errorf("%d records, %v; want the other document's only", len(page), err)
+			}
+		})
+	}
 }
 
 func TestADoThatIsCutOffLeavesNothingAndCanBeDoneAgain(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		v, h := invoice(1), records.New(s, nil)
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := h.Do(ended, invoice(2)); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want context canceled", err)
-		}
-		if err := h.Undo(t.Context(), v); err != nil {
-			t.Error(err)
-		}
-		store(t, s, invoice(2))
-		if page, _, err := s.List(t.Context(), records.Query{}); err != nil || len(page) != 1 {
-			t.Errorf("%d records, %v; want one", len(page), err)
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			v, h := invoice(1), records.New(s, nil)
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := h.Do(ended, invoice(2)); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want context canceled", err)
+			}
+			if err := h.Undo(t.Context(), v); err != nil {
+				t.Error(err)
+			}
+			store(t, s, invoice(2))
+			if page, _, err := s.List(t.Context(), records.Query{}); err != nil || len(page) != 1 {
+				t.Errorf("%d records, %v; want one", len(page), err)
+			}
+		})
+	}
 }
 
 func TestATextThatADatabaseCannotHoldIsStoredWithoutIt(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		v := invoice(1)
-		v.Input = json.RawMessage(`{"validation": {"kind": "invoice", "invoice": {"number": "R\u0000-\ud800", "seller": {"name": "a\u0000b"}}}, "location": {"name": "\u0000"}}`)
-		store(t, s, v)
-		if page, _, err := s.List(t.Context(), records.Query{Party: "ab"}); err != nil || len(page) != 1 {
-			t.Errorf("%d records, %v; want one", len(page), err)
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			v := invoice(1)
+			v.Input = json.RawMessage(`{"validation": {"kind": "invoice", "invoice": {"number": "R\u0000-\ud800", "seller": {"name": "a\u0000b"}}}, "location": {"name": "\u0000"}}`)
+			store(t, s, v)
+			if page, _, err := s.List(t.Context(), records.Query{Party: "ab"}); err != nil || len(page) != 1 {
+				t.Errorf("%d records, %v; want one", len(page), err)
+			}
+		})
+	}
 }
 
 func TestALateDoIsRejected(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		v, h := invoice(1), records.New(s, nil)
-		if err := h.Undo(t.Context(), v); err != nil {
-			t.Fatal(err)
-		}
-		_, err := h.Do(t.Context(), v)
-		if r, ok := runner.AsRejection(err); !ok || r.Code != records.ReasonUndone {
-			t.Errorf("got %v, want a rejection as undone", err)
-		}
-		if page, _, err := s.List(t.Context(), records.Query{}); err != nil || len(page) != 0 {
-			t.Errorf("%d records, %v; want none", len(page), err)
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			v, h := invoice(1), records.New(s, nil)
+			if err := h.Undo(t.Context(), v); err != nil {
+				t.Fatal(err)
+			}
+			_, err := h.Do(t.Context(), v)
+			if r, ok := runner.AsRejection(err); !ok || r.Code != records.ReasonUndone {
+				t.Errorf("got %v, want a rejection as undone", err)
+			}
+			if page, _, err := s.List(t.Context(), records.Query{}); err != nil || len(page) != 0 {
+				t.Errorf("%d records, %v; want none", len(page), err)
+			}
+		})
+	}
 }
 
 func TestTheNewestVisitIsShownAndUndoingItShowsTheOneBefore(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		first, second := invoice(1), invoice(1)
-		second.Number, second.Input = 2, json.RawMessage(`{"validation": {"kind": "document"}}`)
-		store(t, s, first, second)
-		page, _, err := s.List(t.Context(), records.Query{})
-		if err != nil || len(page) != 1 || page[0].Kind != "document" {
-			t.Fatalf("%+v, %v; want the second visit's", page, err)
-		}
-		if err := records.New(s, nil).Undo(t.Context(), second); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := s.Get(t.Context(), first.Document); err != nil || got.Kind != "invoice" {
-			t.Errorf("%+v, %v; want the first visit's", got, err)
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			first, second := invoice(1), invoice(1)
+			second.Number, second.Input = 2, json.RawMessage(`{"validation": {"kind": "document"}}`)
+			store(t, s, first, second)
+			page, _, err := s.List(t.Context(), records.Query{})
+			if err != nil || len(page) != 1 || page[0].Kind != "document" {
+				t.Fatalf("%+v, %v; want the second visit's", page, err)
+			}
+			if err := records.New(s, nil).Undo(t.Context(), second); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Get(t.Context(), first.Document); err != nil || got.Kind != "invoice" {
+				t.Errorf("%+v, %v; want the first visit's", got, err)
+			}
+		})
+	}
 }
 
 func TestASearchFindsByNumberPartyDateAndAmount(t *testing.T) {
@@ -223,68 +250,77 @@ func TestASearchFindsByNumberPartyDateAndAmount(t *testing.T) {
 		"between amounts":      {records.Query{Min: "200.1", Max: "300.09"}, "doc-2"},
 		"all at once":          {records.Query{Number: "R-3", Party: "söhne", From: "2026-01-01", Min: "1", Kind: "invoice"}, "doc-3"},
 	}
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		plain := runner.Visit{Document: "doc-9", Step: "records", Number: 1, Input: json.RawMessage(`{"parsing": {"pages": 1}}`)}
-		store(t, s, invoice(1), invoice(2), invoice(3), plain)
-		for name, q := range queries {
-			page, next, err := s.List(t.Context(), q.query)
-			if err != nil || next != "" {
-				t.Errorf("%s: next %q, %v", name, next, err)
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			plain := runner.Visit{Document: "doc-9", Step: "records", Number: 1, Input: json.RawMessage(`{"parsing": {"pages": 1}}`)}
+			store(t, s, invoice(1), invoice(2), invoice(3), plain)
+			for name, q := range queries {
+				page, next, err := s.List(t.Context(), q.query)
+				if err != nil || next != "" {
+					t.Errorf("%s: next %q, %v", name, next, err)
+				}
+				var got []string
+				for _, r := range page {
+					got = append(got, string(r.Document))
+				}
+				if strings.Join(got, " ") != q.want {
+					t.Errorf("%s: got %v, want %s", name, got, q.want)
+				}
 			}
-			var got []string
-			for _, r := range page {
-				got = append(got, string(r.Document))
+			for _, bad := range []records.Query{{Min: "abc"}, {Max: "1e9"}, {After: "x"}} {
+				if _, _, err := s.List(t.Context(), bad); err == nil {
+					t.Errorf("%+v: no error", bad)
+				}
 			}
-			if strings.Join(got, " ") != q.want {
-				t.Errorf("%s: got %v, want %s", name, got, q.want)
-			}
-		}
-		for _, bad := range []records.Query{{Min: "abc"}, {Max: "1e9"}, {After: "x"}} {
-			if _, _, err := s.List(t.Context(), bad); err == nil {
-				t.Errorf("%+v: no error", bad)
-			}
-		}
-	})
+		})
+	}
 }
 
 func TestPagesFollowOneAnotherWithoutGapOrRepeat(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		for n := 1; n <= 7; n++ {
-			store(t, s, invoice(n))
-		}
-		var got []string
-		after := ""
-		for pages := 0; pages == 0 || after != ""; pages++ {
-			page, next, err := s.List(t.Context(), records.Query{Limit: 3, After: after})
-			if err != nil || pages > 3 {
-				t.Fatalf("page %d: %v", pages, err)
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			for n := 1; n <= 7; n++ {
+				store(t, s, invoice(n))
 			}
-			for _, r := range page {
-				got = append(got, string(r.Document))
+			var got []string
+			after := ""
+			for pages := 0; pages == 0 || after != ""; pages++ {
+				page, next, err := s.List(t.Context(), records.Query{Limit: 3, After: after})
+				if err != nil || pages > 3 {
+					t.Fatalf("page %d: %v", pages, err)
+				}
+				for _, r := range page {
+					got = append(got, string(r.Document))
+				}
+				after = next
 			}
-			after = next
-		}
-		if want := "doc-1 doc-2 doc-3 doc-4 doc-5 doc-6 doc-7"; strings.Join(got, " ") != want {
-			t.Errorf("got %v, want %s", got, want)
-		}
-	})
+			if want := "doc-1 doc-2 doc-3 doc-4 doc-5 doc-6 doc-7"; strings.Join(got, " ") != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
+		})
+	}
 }
 
 func TestDuplicatesAreOtherDocumentsOfTheSameSellerAndNumber(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		copied := invoice(1)
-		copied.Document = "doc-1-copy"
-		store(t, s, invoice(1), invoice(2), copied)
-		for _, by := range [][2]string{{"DE123456789", "whatever"}, {"", "BEI spiel gmbh"}} {
-			got, err := s.Duplicates(t.Context(), "doc-1", by[0], by[1], "R-1")
-			if err != nil || len(got) != 1 || got[0] != "doc-1-copy" {
-				t.Errorf("seller %v: got %v, %v; want the copy", by, got, err)
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			copied := invoice(1)
+			copied.Document = "doc-1-copy"
+			store(t, s, invoice(1), invoice(2), copied)
+			for _, by := range [][2]string{{"DE123456789", "whatever"}, {"", "BEI spiel gmbh"}} {
+				got, err := s.Duplicates(t.Context(), "doc-1", by[0], by[1], "R-1")
+				if err != nil || len(got) != 1 || got[0] != "doc-1-copy" {
+					t.Errorf("seller %v: got %v, %v; want the copy", by, got, err)
+				}
 			}
-		}
-		if got, err := s.Duplicates(t.Context(), "doc-2", "DE123456789", "", "R-2"); err != nil || len(got) != 0 {
-			t.Errorf("got %v, %v; want none", got, err)
-		}
-	})
+			if got, err := s.Duplicates(t.Context(), "doc-2", "DE123456789", "", "R-2"); err != nil || len(got) != 0 {
+				t.Errorf("got %v, %v; want none", got, err)
+			}
+		})
+	}
 }
 
 // oneFile is a file store with one file in it.
@@ -311,29 +347,32 @@ func TestAnInvoiceInTheFileStoreIsFetchedFromThere(t *testing.T) {
 }
 
 func TestAnExportHoldsEveryRecordOnce(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, s *records.Store) {
-		evil := runner.Visit{Document: "evil", Step: "records", Number: 1, Input: json.RawMessage(
-			`{"validation": {"kind": "invoice", "invoice": {"number": "=cmd()", "totals": {"grand": "-8.79"}}}, "location": {"name": "a,\"b\".pdf"}}`)}
-		store(t, s, invoice(1), invoice(2), evil)
-		var csv, jsonl strings.Builder
-		if err := errors.Join(s.Export(t.Context(), &csv, records.CSV, records.Query{}), s.Export(t.Context(), &jsonl, records.JSONL, records.Query{Number: "R-2"})); err != nil {
-			t.Fatal(err)
-		}
-		rows := strings.Split(strings.TrimSpace(csv.String()), "\n")
-		if len(rows) != 4 || !strings.HasPrefix(rows[1], `doc-1,invoice,R-1,380,2026-01-15,,Bei  Spiel GmbH,DE123456789,Käufer_1 & Söhne,,EUR,100.00,0.10,100.10,100.10,2,`) {
-			t.Errorf("got %s", csv.String())
-		}
-		if !strings.Contains(rows[3], `'=cmd()`) || !strings.Contains(rows[3], `,-8.79,`) || !strings.Contains(rows[3], `"a,""b"".pdf"`) {
-			t.Errorf("got %s", rows[3])
-		}
-		var r records.Record
-		if err := json.Unmarshal([]byte(jsonl.String()), &r); err != nil || r.Document != "doc-2" || len(r.Invoice.Lines) != 2 {
-			t.Errorf("got %s, %v", jsonl.String(), err)
-		}
-		if err := s.Export(t.Context(), io.Discard, "xml", records.Query{}); err == nil {
-			t.Error("format xml: no error")
-		}
-	})
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			evil := runner.Visit{Document: "evil", Step: "records", Number: 1, Input: json.RawMessage(
+				`{"validation": {"kind": "invoice", "invoice": {"number": "=cmd()", "totals": {"grand": "-8.79"}}}, "location": {"name": "a,\"b\".pdf"}}`)}
+			store(t, s, invoice(1), invoice(2), evil)
+			var csv, jsonl strings.Builder
+			if err := errors.Join(s.Export(t.Context(), &csv, records.CSV, records.Query{}), s.Export(t.Context(), &jsonl, records.JSONL, records.Query{Number: "R-2"})); err != nil {
+				t.Fatal(err)
+			}
+			rows := strings.Split(strings.TrimSpace(csv.String()), "\n")
+			if len(rows) != 4 || !strings.HasPrefix(rows[1], `doc-1,invoice,R-1,380,2026-01-15,,Bei  Spiel GmbH,DE123456789,Käufer_1 & Söhne,,EUR,100.00,0.10,100.10,100.10,2,`) {
+				t.Errorf("got %s", csv.String())
+			}
+			if !strings.Contains(rows[3], `'=cmd()`) || !strings.Contains(rows[3], `,-8.79,`) || !strings.Contains(rows[3], `"a,""b"".pdf"`) {
+				t.Errorf("got %s", rows[3])
+			}
+			var r records.Record
+			if err := json.Unmarshal([]byte(jsonl.String()), &r); err != nil || r.Document != "doc-2" || len(r.Invoice.Lines) != 2 {
+				t.Errorf("got %s, %v", jsonl.String(), err)
+			}
+			if err := s.Export(t.Context(), io.Discard, "xml", records.Query{}); err == nil {
+				t.Error("format xml: no error")
+			}
+		})
+	}
 }
 
 func TestAStoreOpensAgainAndRefusesTablesOfALaterVersion(t *testing.T) {
@@ -347,7 +386,11 @@ func TestAStoreOpensAgainAndRefusesTablesOfALaterVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := db.ExecContext(t.Context(), `INSERT INTO record_schema (version) VALUES (99)`); err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func (h *Handler) read(ctx context.Context, v runner.Visit, a Attachment) (einvo
 	if err != nil {
 		return einvoice.Invoice{}, err
 	}
-	defer body.Close()
+	defer body.Close() //nolint:errcheck // it was only read
 	source := &sourceReader{ctx: ctx, from: body}
 	inv, err := einvoice.Read(source, h.conf.Limits)
 	switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -131,9 +132,7 @@ next:
 // judge finds the fields. Messages name fields of the template, never values.
 func (t Template) judge(text string, out Output) (Output, error) {
 	out.Profile, out.Values = t.Name, map[string]string{}
-	for name, value := range t.fixed {
-		out.Values[name] = value
-	}
+	maps.Copy(out.Values, t.fixed)
 	var broken []string
 	for _, field := range t.fields {
 		match := field.find.FindStringSubmatch(text)
@@ -183,7 +182,7 @@ func (h *Handler) text(ctx context.Context, v runner.Visit, file events.File) (s
 	if err != nil {
 		return "", fmt.Errorf("read the text: %w", err)
 	}
-	defer body.Close()
+	defer body.Close() //nolint:errcheck // it was only read
 	raw, err := io.ReadAll(io.LimitReader(body, maxText))
 	if err != nil {
 		return "", fmt.Errorf("read the text: %w", err)

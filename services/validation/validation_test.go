@@ -77,7 +77,10 @@ type parsed struct {
 	in    validation.Input
 }
 
-func parse(t *testing.T) *parsed { return &parsed{t: t, store: newStore()} }
+func parse(t *testing.T) *parsed {
+	t.Helper()
+	return &parsed{t: t, store: newStore()}
+}
 
 func (p *parsed) put(content string) *events.File {
 	p.t.Helper()

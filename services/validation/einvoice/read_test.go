@@ -17,28 +17,28 @@ import (
 	"github.com/docsaga/docsaga/services/validation/einvoice"
 )
 
-func file(t testing.TB, name string) []byte {
-	t.Helper()
+func file(tb testing.TB, name string) []byte {
+	tb.Helper()
 	raw, err := os.ReadFile("testdata/" + name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }
 
-func read(t testing.TB, raw []byte) einvoice.Invoice {
-	t.Helper()
+func read(tb testing.TB, raw []byte) einvoice.Invoice {
+	tb.Helper()
 	inv, err := einvoice.Read(bytes.NewReader(raw), einvoice.Limits{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return inv
 }
 
 // full returns an invoice that uses everything and breaks no rule.
-func full(t testing.TB) einvoice.Invoice {
-	t.Helper()
-	return read(t, file(t, "full.cii.xml"))
+func full(tb testing.TB) einvoice.Invoice {
+	tb.Helper()
+	return read(tb, file(tb, "full.cii.xml"))
 }
 
 func TestTheSameInvoiceInBothSyntaxesReadsAlike(t *testing.T) {

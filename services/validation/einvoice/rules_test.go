@@ -18,6 +18,7 @@ func num(text string) einvoice.Decimal {
 
 // as returns the full invoice with one tax category in place of S, at rate 0.
 func as(t *testing.T, category string) einvoice.Invoice {
+	t.Helper()
 	inv := full(t)
 	rate := num("0")
 	if category == "O" {

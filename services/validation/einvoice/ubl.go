@@ -101,13 +101,13 @@ func (m *mapper) ublTotals(inv *Invoice, root *node) {
 	}
 	for _, total := range root.all("TaxTotal") {
 		amount := total.at("TaxAmount")
-		switch currency := amount.attr("currencyID"); {
-		case currency == "" || currency == inv.Currency:
+		switch amount.attr("currencyID") {
+		case "", inv.Currency:
 			inv.Totals.Tax = m.decimal(amount)
 			for _, sub := range total.all("TaxSubtotal") {
 				inv.Taxes = append(inv.Taxes, m.ublTax(sub))
 			}
-		case currency == inv.TaxCurrency:
+		case inv.TaxCurrency:
 			inv.Totals.TaxInCurrency = m.decimal(amount)
 		}
 	}
