@@ -104,8 +104,11 @@ func (l *look) attached(a pdfium.Attachment, limits scan.Limits) {
 
 func (l *look) signed(s Signature) {
 	l.signatures = append(l.signatures, s)
-	if s.State == Altered {
+	switch {
+	case s.State == Altered:
 		l.find(AlteredSignature, 0, s.Detail)
+	case s.Covers == "parts":
+		l.find(AlteredSignature, 0, "the signature leaves out more than itself")
 	}
 }
 

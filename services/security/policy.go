@@ -21,7 +21,7 @@ const (
 const (
 	NeedsPassword         scan.Kind = "NeedsPassword"         // opens only with a password
 	UnsupportedEncryption scan.Kind = "UnsupportedEncryption" // encrypted in a way that cannot be looked into
-	AlteredSignature      scan.Kind = "AlteredSignature"      // a signature does not fit its bytes
+	AlteredSignature      scan.Kind = "AlteredSignature"      // a signature does not fit its bytes, or leaves some out
 	Unreadable            scan.Kind = "Unreadable"            // pdfium gave no report; parsing will say why
 )
 

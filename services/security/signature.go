@@ -30,7 +30,7 @@ const (
 // signed: no certificate is checked.
 type Signature struct {
 	State     State  `json:"state"`
-	Covers    string `json:"covers"` // file, revision (an earlier one), or nothing that can be told
+	Covers    string `json:"covers"` // file, revision (an earlier one), parts (more than the signature is left out), or empty
 	SubFilter string `json:"subFilter,omitempty"`
 	Detail    string `json:"detail,omitempty"`
 }
@@ -45,7 +45,7 @@ func check(file []byte, s pdfium.Signature) (out Signature) {
 	}()
 	signed, covers, err := signedBytes(file, s.ByteRange)
 	if err != nil {
-		out.State, out.Detail = Altered, err.Error()
+		out.Detail = err.Error()
 		return out
 	}
 	out.Covers = covers
@@ -130,39 +130,36 @@ func checkImprint(content, signed []byte) error {
 }
 
 // signedBytes returns the bytes in the ranges, and what they cover: the file
-// but for the signature itself, or an earlier revision of it.
+// but for the signature itself, an earlier revision of it, or parts.
 func signedBytes(file []byte, ranges []int) ([]byte, string, error) {
 	if len(ranges) < 2 || len(ranges)%2 != 0 || ranges[0] != 0 {
 		return nil, "", errors.New("no valid byte range")
 	}
 	var signed []byte
-	end := 0
+	end, covers := 0, "file"
 	for i := 0; i < len(ranges); i += 2 {
 		start, length := ranges[i], ranges[i+1]
 		if start < end || length < 0 || start > len(file) || length > len(file)-start {
 			return nil, "", errors.New("a byte range beyond the file")
 		}
 		if i > 0 && !isGap(file[end:start]) {
-			return nil, "", errors.New("the byte range leaves out more than the signature")
+			covers = "parts"
 		}
 		signed = append(signed, file[start:start+length]...)
 		end = start + length
 	}
-	covers := "revision"
-	if len(bytes.Trim(file[end:], "\r\n \x00")) == 0 {
-		covers = "file"
+	if covers == "file" && len(bytes.Trim(file[end:], "\r\n \x00")) != 0 {
+		covers = "revision"
 	}
 	return signed, covers, nil
 }
 
-// isGap reports whether b is a hexadecimal string and white space, which is
+// isGap reports whether b is no more than a hexadecimal string and white space, which is
 // all that a signature may leave out.
 func isGap(b []byte) bool {
 	b = bytes.Trim(b, "\r\n\t \f\x00")
-	if len(b) < 2 || b[0] != '<' || b[len(b)-1] != '>' {
-		return false
-	}
-	for _, c := range b[1 : len(b)-1] {
+	b = bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("<")), []byte(">")) // or the brackets are signed, too
+	for _, c := range b {
 		hex := '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 		if !hex && !bytes.ContainsRune([]byte("\r\n\t \f\x00"), rune(c)) {
 			return false
