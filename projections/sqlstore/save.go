@@ -1,0 +1,274 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docsaga/docsaga/projections"
+)
+
+// Cursor returns the last sequence of a shard that the rows follow from.
+func (s *Store) Cursor(ctx context.Context, shard int) (uint64, error) {
+	return s.cursor(ctx, s.prefix(), shard)
+}
+
+func (s *Store) cursor(ctx context.Context, prefix string, shard int) (uint64, error) {
+	var seq int64
+	err := s.read.QueryRowContext(ctx, s.dialect.bind(`SELECT seq FROM `+prefix+`cursors WHERE shard = ?`), shard).Scan(&seq)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("sqlstore: cursor of shard %d: %w", shard, err)
+	}
+	return uint64(seq), nil //nolint:gosec // was one
+}
+
+// Save keeps the changes and moves the cursor, in one transaction.
+func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
+	prefix := s.prefix()
+	if err := s.prepare(ctx, prefix); err != nil {
+		return fmt.Errorf("sqlstore: save shard %d to %d: %w", c.Shard, c.To, err)
+	}
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		active, err := readActive(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if active != prefix {
+			s.mu.Lock()
+			s.active = active
+			s.mu.Unlock()
+			return projections.ErrMoved
+		}
+		return s.save(ctx, tx, prefix, c)
+	})
+	if err != nil {
+		return fmt.Errorf("sqlstore: save shard %d to %d: %w", c.Shard, c.To, err)
+	}
+	return nil
+}
+
+func (s *Store) save(ctx context.Context, tx *sql.Tx, prefix string, c *projections.Changes) error {
+	if err := s.move(ctx, tx, prefix, c); err != nil {
+		return err
+	}
+	slices.SortFunc(c.Records, func(a, b *projections.Record) int { return cmp.Compare(a.Document.Document, b.Document.Document) })
+	slices.SortFunc(c.Steps, func(a, b projections.StepRow) int {
+		return cmp.Or(cmp.Compare(a.Of.Document.Document, b.Of.Document.Document), cmp.Compare(a.Number, b.Number))
+	})
+	w := writer{s: s, tx: tx}
+	for _, r := range c.Records {
+		folded, err := r.Folded.AppendBinary(nil)
+		if err != nil {
+			return err
+		}
+		stop := projections.Stop{}
+		if r.Stop != nil {
+			stop = *r.Stop
+		}
+		w.add(string(r.Document.Document), r.Position.Shard, int64(r.Position.Seq), r.Definition, r.Version, r.Name, r.Source, //nolint:gosec // a sequence
+			r.State, number(r.Stop != nil), string(stop.Step), stop.Reason, nanos(&r.SubmittedAt), nanos(&r.UpdatedAt), nanos(r.EndedAt),
+			r.Anomalies, words(r), folded)
+	}
+	w.put(ctx, documents())
+	for _, row := range c.Steps {
+		w.add(string(row.Of.Document.Document), row.Number, row.Of.Definition, row.Of.Version, string(row.Step.Step), row.Visit, row.Item,
+			row.Status, row.Outcome, row.Reason, number(row.Undone), nanos(&row.StartedAt), nanos(row.EndedAt), nanos(row.UndoneAt))
+	}
+	w.put(ctx, steps())
+	for i := range c.Troubles {
+		t := &c.Troubles[i]
+		w.add(string(t.Document), t.Number, t.Definition, t.Version, t.Kind, string(t.Step), t.Visit, t.Reason, nanos(&t.OpenedAt), nanos(t.ClosedAt))
+	}
+	w.put(ctx, troubles())
+	w.counts(ctx, c)
+	return w.err
+}
+
+// counts adds to the tables that count.
+func (w *writer) counts(ctx context.Context, c *projections.Changes) {
+	for _, t := range sorted(c.Tallies, compareTallies) {
+		w.add(t.Definition, t.Version, string(t.Step), t.Hour, t.Outcome, t.Reason, t.Bucket, c.Tallies[t])
+	}
+	w.put(ctx, tallies())
+	for _, t := range sorted(c.Totals, compareTotals) {
+		if c.Totals[t] != 0 {
+			w.add(t.Definition, t.Version, t.State, c.Totals[t])
+		}
+	}
+	w.put(ctx, totals())
+}
+
+func compareTallies(a, b projections.Tally) int {
+	return cmp.Or(cmp.Compare(a.Definition, b.Definition), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Step, b.Step),
+		cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Bucket, b.Bucket))
+}
+
+func compareTotals(a, b projections.Total) int {
+	return cmp.Or(cmp.Compare(a.Definition, b.Definition), cmp.Compare(a.Version, b.Version), cmp.Compare(a.State, b.State))
+}
+
+// sorted returns the keys of a map in order: two writers then never wait for
+// each other.
+func sorted[K comparable](m map[K]int64, compare func(a, b K) int) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compare)
+	return keys
+}
+
+// move moves the cursor, if it is where the changes begin.
+func (s *Store) move(ctx context.Context, tx *sql.Tx, prefix string, c *projections.Changes) error {
+	query := `UPDATE ` + prefix + `cursors SET seq = ? WHERE shard = ? AND seq = ?`
+	args := []any{int64(c.To), c.Shard, int64(c.From)} //nolint:gosec // sequences
+	if c.From == 0 {
+		query = `INSERT INTO ` + prefix + `cursors (seq, shard) VALUES (?, ?) ON CONFLICT (shard) DO NOTHING`
+		args = args[:2]
+	}
+	result, err := tx.ExecContext(ctx, s.dialect.bind(query), args...)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(projections.ErrMoved, err)
+	}
+	return nil
+}
+
+// A table says how rows are put into it: a row with a key that is there
+// already replaces it, or is added to it.
+type table struct {
+	name    string
+	key     []string
+	columns []string // without the key
+	add     bool     // the only column is a count
+}
+
+func documents() table {
+	return table{name: "documents", key: []string{"id"}, columns: []string{
+		"shard", "seq", "definition", "version", "name", "source", "state", "stopped", "stop_step", "stop_reason",
+		"submitted_at", "updated_at", "ended_at", "anomalies", "words", "folded",
+	}}
+}
+
+func steps() table {
+	return table{name: "steps", key: []string{"document", "number"}, columns: []string{
+		"definition", "version", "step", "visit", "item", "status", "outcome", "reason", "undone", "started_at", "ended_at", "undone_at",
+	}}
+}
+
+func troubles() table {
+	return table{name: "troubles", key: []string{"document", "number"}, columns: []string{
+		"definition", "version", "kind", "step", "visit", "reason", "opened_at", "closed_at",
+	}}
+}
+
+func tallies() table {
+	return table{name: "tallies", key: []string{"definition", "version", "step", "hour", "outcome", "reason", "bucket"}, columns: []string{"n"}, add: true}
+}
+
+func totals() table {
+	return table{name: "totals", key: []string{"definition", "version", "state"}, columns: []string{"n"}, add: true}
+}
+
+// upsert returns the statement that puts a number of rows into the table.
+func (t table) upsert(prefix string, rows int) string {
+	all := slices.Concat(t.key, t.columns)
+	set := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		set[i] = c + " = excluded." + c
+		if t.add {
+			set[i] = c + " = " + prefix + t.name + "." + c + " + excluded." + c
+		}
+	}
+	row := "(" + strings.Repeat("?, ", len(all)-1) + "?)"
+	return `INSERT INTO ` + prefix + t.name + ` (` + strings.Join(all, ", ") + `) VALUES ` + strings.Repeat(row+", ", rows-1) + row +
+		` ON CONFLICT (` + strings.Join(t.key, ", ") + `) DO UPDATE SET ` + strings.Join(set, ", ")
+}
+
+// A writer puts rows into tables, many with one statement.
+type writer struct {
+	s    *Store
+	tx   *sql.Tx
+	args []any
+	err  error // the first
+}
+
+func (w *writer) add(values ...any) { w.args = append(w.args, values...) }
+
+// put puts the rows that were added into a table.
+func (w *writer) put(ctx context.Context, t table) {
+	width := len(t.key) + len(t.columns)
+	for args := w.args; len(args) > 0 && w.err == nil; {
+		rows := 1
+		for _, size := range chunks() {
+			if rows = size; size*width <= len(args) {
+				break
+			}
+		}
+		_, w.err = w.tx.StmtContext(ctx, w.s.statements[statement{t.name, rows}]).ExecContext(ctx, args[:rows*width]...)
+		args = args[rows*width:]
+	}
+	clear(w.args)
+	w.args = w.args[:0]
+}
+
+// prepare makes the upserts of a set of tables ready. A statement cannot be
+// prepared later, in a transaction that holds the only connection.
+func (s *Store) prepare(ctx context.Context, prefix string) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.prepared == prefix {
+		return nil
+	}
+	for _, stmt := range s.statements {
+		_ = stmt.Close() // of tables that no longer answer
+	}
+	clear(s.statements)
+	for _, t := range []table{documents(), steps(), troubles(), tallies(), totals()} {
+		for _, rows := range chunks() {
+			stmt, err := s.write.PrepareContext(ctx, s.dialect.bind(t.upsert(prefix, rows)))
+			if err != nil {
+				return err
+			}
+			s.statements[statement{t.name, rows}] = stmt
+		}
+	}
+	s.prepared = prefix
+	return nil
+}
+
+// A statement names the upsert of a number of rows.
+type statement struct {
+	table string
+	rows  int
+}
+
+// chunks returns how many rows a statement may put: few statements serve all
+// numbers.
+func chunks() []int { return []int{64, 16, 4, 1} }
+
+// words returns what a text is looked for in.
+func words(r *projections.Record) string {
+	return strings.ToLower(string(r.Document.Document) + " " + r.Name)
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func nanos(t *time.Time) int64 {
+	if t == nil || t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
