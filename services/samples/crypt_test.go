@@ -44,6 +44,21 @@ func TestTheHashOfRevision6IsThatOfAnotherWriter(t *testing.T) {
 	}
 }
 
+// TestTheHashEndsInTheRightRound takes passwords, and U of files of qpdf 11, of
+// which each would be another one if the rounds were counted from 1 off.
+func TestTheHashEndsInTheRightRound(t *testing.T) {
+	for password, digits := range map[string]string{
+		"p62": "d85782a986245baf3eec7fb2e4d86f19b56306d921001d5c42a9f0b1ae112fcb6af6b34072f3f96a7aed38941aa5bcee",
+		"p68": "ff9c1429afa9c1494dc6e0e3006eba2a1704ae0697aa732f85382834a5c371ea70f1b20f07010a3bba41d48d1ca75009",
+		"p84": "da5d7ecf18b41f6518e3a94b195f7a1aab6c5eeea2dc288ed4f2c71dd7133f2afb71ff67a2199a23bf68cd175ecf4693",
+		"p94": "8f6f3fc387dd8aad6e7b1fb550538a766f0307da86e5240daa44ebb4ab95c158d8405b95052f0d9de912b01d980ccaf1",
+	} {
+		if u := unhex(t, digits); !bytes.Equal(hash2B([]byte(password), u[32:40], nil), u[:32]) {
+			t.Errorf("%s: another hash than %x", password, u[:32])
+		}
+	}
+}
+
 // TestRevision6OpensAsAReaderWouldOpenIt reads our own dictionary back.
 func TestRevision6OpensAsAReaderWouldOpenIt(t *testing.T) {
 	c := newCrypt(AES256, "needed")

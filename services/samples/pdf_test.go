@@ -34,6 +34,11 @@ func TestCrossReferencesPointAtTheirObjects(t *testing.T) {
 				}
 			}
 		}
+		for _, previous := range regexp.MustCompile(`/Prev (\d+) `).FindAllSubmatch(pdf, -1) {
+			if at := number(t, previous[1]); !bytes.HasPrefix(pdf[at:], []byte("xref\n")) {
+				t.Errorf("%s: /Prev points at %q", name, pdf[at:at+10])
+			}
+		}
 		start := number(t, regexp.MustCompile(`startxref\n(\d+)\n%%EOF\n$`).FindSubmatch(pdf)[1])
 		if !bytes.HasPrefix(pdf[start:], []byte("xref\n")) {
 			t.Errorf("%s: startxref points at %q", name, pdf[start:start+10])
@@ -124,6 +129,9 @@ func TestTextsAndNamesAreWrittenAsTheStandardSays(t *testing.T) {
 func TestFilesAreEmbeddedWithNameSizeAndRelationship(t *testing.T) {
 	d := Document{Files: []File{{Name: "a.xml", MediaType: "text/xml", Relationship: "Data", Content: []byte("<a/>")}, {Name: "b"}}}
 	pdf := string(d.PDF())
+	if unsorted := string(Document{Files: []File{{Name: "b"}, {Name: "a"}}}.PDF()); !regexp.MustCompile(`/Names \[<61> \d+ 0 R <62> \d+ 0 R\]`).MatchString(unsorted) {
+		t.Error("the name tree is not in order")
+	}
 	for _, want := range []string{
 		"/AFRelationship /Data", "/AFRelationship /Unspecified", "/Subtype /text#2Fxml", "/Size 4 ", "/Names << /EmbeddedFiles << /Names [<612E786D6C> ",
 		"/AF [", "/CheckSum <F019EE9A03978AFF9F9B78D0DDF3EDB7>",
