@@ -74,8 +74,8 @@ func Decode(subject string, h Header, data []byte) (Event, error) {
 		return bad("source %.100q", first(h, headerSource))
 	}
 	if t := first(h, headerTime); t != "" {
-		if e.Time, err = time.Parse(time.RFC3339Nano, t); err != nil {
-			return bad("time %.50q is not RFC 3339", t)
+		if e.Time, err = time.Parse(time.RFC3339Nano, t); err != nil || !isTime(e.Time) {
+			return bad("time %.50q is not RFC 3339 of the years 1 to 9999", t)
 		}
 		e.Time = e.Time.UTC()
 	}
@@ -100,6 +100,17 @@ func first(h Header, name string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// isPlain reports whether a header value needs no encoding and cannot break
+// out of its line.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] <= 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 const upperHex = "0123456789ABCDEF"

@@ -107,16 +107,31 @@ func (e *Event) Check() error {
 	if err := e.Slot.Check(); err != nil {
 		return fmt.Errorf("events: %w: %w", err, ErrBadEvent)
 	}
-	if _, err := resultOf(e.Slot, e.Type()); err != nil {
+	if result, err := resultOf(e.Slot, e.Type()); err != nil || result != e.Result {
 		return fmt.Errorf("events: result %d in slot %s: %w", e.Result, e.ID(), ErrBadEvent)
 	}
 	if e.Source == "" {
 		return fmt.Errorf("events: %s: source is missing: %w", e.ID(), ErrBadEvent)
 	}
+	if !isPlain(e.Cause) || !isPlain(e.Worker) || !isPlain(e.Trace) {
+		return fmt.Errorf("events: %s: cause, worker or trace holds other than printable ASCII: %w", e.ID(), ErrBadEvent)
+	}
+	if !isTime(e.Time) {
+		return fmt.Errorf("events: %s: time is not in the years 1 to 9999: %w", e.ID(), ErrBadEvent)
+	}
 	if len(e.Data) > MaxData {
 		return fmt.Errorf("events: %s: %d bytes of data, at most %d: %w", e.ID(), len(e.Data), MaxData, ErrTooLarge)
 	}
+	if len(e.Data) > 0 && !json.Valid(e.Data) {
+		return fmt.Errorf("events: %s: data is not JSON: %w", e.ID(), ErrBadEvent)
+	}
 	return nil
+}
+
+// isTime reports whether t has a form in RFC 3339.
+func isTime(t time.Time) bool {
+	year := t.UTC().Year()
+	return 1 <= year && year <= 9999
 }
 
 // Data is an event's payload.

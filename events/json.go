@@ -29,12 +29,14 @@ type jsonEvent struct {
 	SagaStoredAt    string          `json:"sagastoredat,omitempty"`
 	TraceParent     string          `json:"traceparent,omitempty"`
 	Data            json.RawMessage `json:"data,omitempty"`
+	DataBase64      []byte          `json:"data_base64,omitempty"`
 }
 
 // MarshalJSON returns the event in the CloudEvents 1.0 JSON format. Besides
 // the wire's attributes it has partitionkey and correlationid (the document),
 // sagadefinition, sagaversion, sagastep, sagavisit, sagaposition and
-// sagastoredat (when and where the log stored it).
+// sagastoredat (when and where the log stored it). Spaces between the tokens of
+// the data are lost. Data that is no JSON becomes data_base64.
 func (e Event) MarshalJSON() ([]byte, error) {
 	j := jsonEvent{
 		SpecVersion: specVersion, ID: e.ID(), Source: e.Source, Type: e.Type(),
@@ -50,7 +52,12 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		j.SagaStoredAt = e.At.UTC().Format(time.RFC3339Nano)
 	}
 	if len(e.Data) > 0 {
-		j.DataContentType, j.Data = contentType, e.Data
+		j.DataContentType = contentType
+		if json.Valid(e.Data) {
+			j.Data = e.Data
+		} else {
+			j.DataBase64 = e.Data // a foreign writer's; it must not stop who exports the log
+		}
 	}
 	raw, err := json.Marshal(j)
 	if err != nil {
@@ -72,7 +79,11 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 		headerTime: {j.Time}, headerContentType: {j.DataContentType}, headerCause: {j.CausationID},
 		headerWorker: {j.SagaWorker}, headerTrace: {j.TraceParent},
 	}
-	next, err := Decode(subject, h, j.Data)
+	data := []byte(j.Data)
+	if len(j.DataBase64) > 0 {
+		data = j.DataBase64
+	}
+	next, err := Decode(subject, h, data)
 	if err != nil {
 		return err
 	}
