@@ -264,6 +264,6 @@ func (d Date) plusMonths(months int64) (Date, bool) {
 	n := int64(d.Year)*12 + int64(d.Month) - 1 + months
 	y := floorDiv(n, 12)
 	moved := Date{int(y), int(n-y*12) + 1, d.Day}
-	moved.Day = max(d.Day, daysIn(moved.Year, moved.Month))
+	moved.Day = min(d.Day, daysIn(moved.Year, moved.Month))
 	return moved, moved.valid()
 }
