@@ -69,8 +69,12 @@ func (h *Handler) find(ctx context.Context, v runner.Visit, attachments []Attach
 // to the store that they come from.
 type contentError struct{ err error }
 
-// Error returns what is wrong.
-func (e *contentError) Error() string { return strings.TrimPrefix(e.err.Error(), "einvoice: ") }
+// Error returns what is wrong, at most 200 characters: the XML reader quotes
+// names, which may be of any length.
+func (e *contentError) Error() string {
+	text := []rune(strings.TrimPrefix(e.err.Error(), "einvoice: "))
+	return string(text[:min(len(text), 200)])
+}
 
 // Unwrap returns the error of the XML reader.
 func (e *contentError) Unwrap() error { return e.err }

@@ -315,6 +315,14 @@ func TestTheOutputFitsIntoAnEventWhateverTheInvoiceSays(t *testing.T) {
 	}
 }
 
+func TestAMessageIsShortWhateverTheAttachmentSays(t *testing.T) {
+	_, err := parse(t).attach("factur-x.xml", cii(t)[:500]+"<"+strings.Repeat("x", 100_000)+"></y>").do(validation.Config{})
+	wantReason(t, err, validation.ReasonInvoiceUnreadable, "XML syntax error")
+	if n := len(err.Error()); n > 400 {
+		t.Errorf("the message has %d bytes", n)
+	}
+}
+
 // ledger knows one invoice.
 type ledger struct{ seller, number string }
 

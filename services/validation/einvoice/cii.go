@@ -20,8 +20,11 @@ func (m *mapper) cii(root *node) Invoice {
 	m.ciiAgreement(&inv, deal.at("ApplicableHeaderTradeAgreement|ApplicableSupplyChainTradeAgreement"))
 	m.ciiDelivery(&inv, deal.at("ApplicableHeaderTradeDelivery|ApplicableSupplyChainTradeDelivery"))
 	m.ciiSettlement(&inv, deal.at("ApplicableHeaderTradeSettlement|ApplicableSupplyChainTradeSettlement"))
-	for _, n := range deal.all("IncludedSupplyChainTradeLineItem") {
-		inv.Lines = append(inv.Lines, m.ciiLine(n))
+	if lines := deal.all("IncludedSupplyChainTradeLineItem"); len(lines) > 0 {
+		inv.Lines = make([]Line, len(lines))
+		for i, n := range lines {
+			inv.Lines[i] = m.ciiLine(n)
+		}
 	}
 	return inv
 }

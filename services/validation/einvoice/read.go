@@ -35,6 +35,9 @@ func Read(r io.Reader, limits Limits) (Invoice, error) {
 	if err != nil {
 		return Invoice{}, fmt.Errorf("einvoice: %w", err)
 	}
+	if lines := limits.orDefault().Lines; countLines(root) > lines {
+		return Invoice{}, fmt.Errorf("einvoice: over the limit of %d lines", lines)
+	}
 	m := &mapper{}
 	var inv Invoice
 	switch syntax {
@@ -43,8 +46,17 @@ func Read(r io.Reader, limits Limits) (Invoice, error) {
 	case UBLInvoice, UBLCreditNote:
 		inv = m.ubl(root)
 	}
+	if len(inv.Taxes) > maxTaxes { // the rules compare each with each line
+		return Invoice{}, fmt.Errorf("einvoice: over the limit of %d tax groups", maxTaxes)
+	}
 	inv.Syntax, inv.Level, inv.Problems = syntax, levelOf(syntax, inv.Profile), m.problems
 	return inv, nil
+}
+
+// countLines returns how many lines an invoice of any syntax has.
+func countLines(root *node) int {
+	deal := root.at("SupplyChainTradeTransaction|SpecifiedSupplyChainTradeTransaction")
+	return len(deal.all("IncludedSupplyChainTradeLineItem")) + len(root.all("InvoiceLine|CreditNoteLine"))
 }
 
 func syntaxOf(root xml.Name) (Syntax, bool) {
@@ -60,6 +72,9 @@ func syntaxOf(root xml.Name) (Syntax, bool) {
 	}
 	return "", false
 }
+
+// maxTaxes bounds the groups of the tax breakdown.
+const maxTaxes = 500
 
 // maxProblems bounds the problems that are kept of one document.
 const maxProblems = 20

@@ -168,6 +168,7 @@ func TestALimitIsAnErrorAndNotAShorterInvoice(t *testing.T) {
 	for name, limits := range map[string]einvoice.Limits{
 		"bytes":    {Bytes: int64(len(raw)) - 1},
 		"elements": {Elements: 100},
+		"lines":    {Lines: 1},
 		"depth":    {Depth: 4},
 	} {
 		if _, err := einvoice.Read(bytes.NewReader(raw), limits); err == nil || !strings.Contains(err.Error(), "over the limit") {

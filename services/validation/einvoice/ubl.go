@@ -48,8 +48,11 @@ func (m *mapper) ubl(root *node) Invoice {
 	for _, n := range root.all("AllowanceCharge") {
 		inv.Adjustments = append(inv.Adjustments, m.ublAdjustment(n))
 	}
-	for _, n := range root.all("InvoiceLine|CreditNoteLine") {
-		inv.Lines = append(inv.Lines, m.ublLine(n))
+	if lines := root.all("InvoiceLine|CreditNoteLine"); len(lines) > 0 {
+		inv.Lines = make([]Line, len(lines))
+		for i, n := range lines {
+			inv.Lines[i] = m.ublLine(n)
+		}
 	}
 	return inv
 }
