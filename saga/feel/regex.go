@@ -28,7 +28,6 @@ func (ev *evaluator) compile(pos int, text string, flags Value) *pattern {
 		case 's', 'm', 'i':
 			prefix += string(f)
 		case 'x':
-			text = withoutSpace(text)
 		default:
 			ev.warn(pos, "flag %q is not one of s, m, i and x", f)
 			return nil
@@ -36,6 +35,11 @@ func (ev *evaluator) compile(pos int, text string, flags Value) *pattern {
 	}
 	if len(text) > maxPattern {
 		ev.warn(pos, "pattern is longer than %d bytes", maxPattern)
+		return nil
+	}
+	text, ok := fromXPath(text, strings.Contains(set, "x"), strings.Contains(set, "s"))
+	if !ok {
+		ev.warn(pos, "pattern: character class subtraction is not supported")
 		return nil
 	}
 	if prefix != "" {
@@ -80,28 +84,39 @@ func sizeOfPattern(re *syntax.Regexp) int {
 	return size
 }
 
-// withoutSpace drops white space outside character classes, as the flag x wants.
-func withoutSpace(pattern string) string {
+// fromXPath writes a pattern as package regexp reads it: without white space
+// outside character classes if compact, with a dot that matches neither line end
+// unless dotAll. It refuses [a-z-[aeiou]], which would mean something else.
+func fromXPath(pattern string, compact, dotAll bool) (string, bool) {
 	var b strings.Builder
-	inClass := 0
+	class := -1 // where the class that we are in begins
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
 		switch {
 		case c == '\\' && i+1 < len(pattern):
 			b.WriteByte(c)
-			i++
+			for i++; compact && class < 0 && i+1 < len(pattern) && isBlank(pattern[i]); i++ {
+				continue // white space goes first, so that "\ s" is "\s"
+			}
 			c = pattern[i]
-		case c == '[':
-			inClass++
-		case c == ']' && inClass > 0:
-			inClass--
-		case inClass == 0 && (c == ' ' || c == '\t' || c == '\n' || c == '\r'):
+		case class < 0 && c == '[':
+			class = i
+		case class >= 0 && c == '[' && pattern[i-1] == '-':
+			return "", false
+		case c == ']' && class >= 0 && i > class+1 && (i > class+2 || pattern[i-1] != '^'):
+			class = -1
+		case class < 0 && compact && isBlank(c):
+			continue
+		case class < 0 && c == '.' && !dotAll:
+			b.WriteString(`[^\n\r]`)
 			continue
 		}
 		b.WriteByte(c)
 	}
-	return b.String()
+	return b.String(), true
 }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // spendOnMatch counts the work of matching a pattern against s.
 func (ev *evaluator) spendOnMatch(re *pattern, s string) bool {
