@@ -14,13 +14,33 @@ import (
 // most is how many ids go into one query.
 const most = 200
 
+// A querier is a database, or a transaction in it.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// A view reads one set of tables.
+type view struct {
+	dialect dialect
+	q       querier
+	prefix  string
+}
+
+// view returns what reads the tables that answer.
+func (s *Store) view() view { return view{dialect: s.dialect, q: s.read, prefix: s.prefix()} }
+
+func (v view) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return v.q.QueryContext(ctx, v.dialect.bind(query), args...)
+}
+
 // Load returns the records of those documents that have one, with all that is
 // needed to go on folding.
 func (s *Store) Load(ctx context.Context, ids []events.DocumentID) ([]*projections.Record, error) {
-	return s.load(ctx, s.prefix(), ids)
+	return s.view().load(ctx, ids)
 }
 
-func (s *Store) load(ctx context.Context, prefix string, ids []events.DocumentID) ([]*projections.Record, error) {
+func (v view) load(ctx context.Context, ids []events.DocumentID) ([]*projections.Record, error) {
 	var all []*projections.Record
 	for len(ids) > 0 {
 		some := ids[:min(len(ids), most)]
@@ -30,9 +50,9 @@ func (s *Store) load(ctx context.Context, prefix string, ids []events.DocumentID
 			args[i] = string(id)
 		}
 		in := `(?` + strings.Repeat(", ?", len(some)-1) + `)`
-		records, err := s.documents(ctx, prefix, `id IN `+in+` ORDER BY id`, args...)
+		records, err := v.documents(ctx, `id IN `+in+` ORDER BY id`, args...)
 		if err == nil && len(records) > 0 {
-			err = s.troublesOf(ctx, prefix, records)
+			err = v.troublesOf(ctx, records)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("sqlstore: load: %w", err)
@@ -46,8 +66,8 @@ const documentColumns = `id, shard, seq, definition, version, name, source, stat
 	submitted_at, updated_at, ended_at, anomalies, folded`
 
 // documents returns records with their steps, without their troubles.
-func (s *Store) documents(ctx context.Context, prefix, where string, args ...any) ([]*projections.Record, error) {
-	rows, err := s.read.QueryContext(ctx, s.dialect.bind(`SELECT `+documentColumns+` FROM `+prefix+`documents WHERE `+where), args...)
+func (v view) documents(ctx context.Context, where string, args ...any) ([]*projections.Record, error) {
+	rows, err := v.query(ctx, `SELECT `+documentColumns+` FROM `+v.prefix+`documents WHERE `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +96,7 @@ func (s *Store) documents(ctx context.Context, prefix, where string, args ...any
 	if err != nil || len(records) == 0 {
 		return records, err
 	}
-	return records, s.stepsOf(ctx, prefix, records)
+	return records, v.stepsOf(ctx, records)
 }
 
 // of returns records by id, and a condition that selects their rows.
@@ -89,10 +109,10 @@ func of(records []*projections.Record) (byID map[events.DocumentID]*projections.
 	return byID, `document IN (?` + strings.Repeat(", ?", len(records)-1) + `)`, args
 }
 
-func (s *Store) stepsOf(ctx context.Context, prefix string, records []*projections.Record) error {
+func (v view) stepsOf(ctx context.Context, records []*projections.Record) error {
 	byID, where, args := of(records)
-	rows, err := s.read.QueryContext(ctx, s.dialect.bind(`SELECT document, number, step, visit, item, status, outcome, reason, undone,
-		started_at, ended_at, undone_at FROM `+prefix+`steps WHERE `+where+` ORDER BY document, number`), args...)
+	rows, err := v.query(ctx, `SELECT document, number, step, visit, item, status, outcome, reason, undone,
+		started_at, ended_at, undone_at FROM `+v.prefix+`steps WHERE `+where+` ORDER BY document, number`, args...)
 	if err != nil {
 		return err
 	}
@@ -114,18 +134,18 @@ func (s *Store) stepsOf(ctx context.Context, prefix string, records []*projectio
 	})
 }
 
-func (s *Store) troublesOf(ctx context.Context, prefix string, records []*projections.Record) error {
+func (v view) troublesOf(ctx context.Context, records []*projections.Record) error {
 	byID, where, args := of(records)
-	list, err := s.troubles(ctx, prefix, where+` ORDER BY document, number`, args...)
+	list, err := v.troubles(ctx, where+` ORDER BY document, number`, args...)
 	for _, t := range list {
 		byID[t.Document].Troubles = append(byID[t.Document].Troubles, t)
 	}
 	return err
 }
 
-func (s *Store) troubles(ctx context.Context, prefix, where string, args ...any) ([]projections.Trouble, error) {
-	rows, err := s.read.QueryContext(ctx, s.dialect.bind(`SELECT document, number, definition, version, kind, step, visit, reason,
-		opened_at, closed_at FROM `+prefix+`troubles WHERE `+where), args...)
+func (v view) troubles(ctx context.Context, where string, args ...any) ([]projections.Trouble, error) {
+	rows, err := v.query(ctx, `SELECT document, number, definition, version, kind, step, visit, reason,
+		opened_at, closed_at FROM `+v.prefix+`troubles WHERE `+where, args...)
 	if err != nil {
 		return nil, err
 	}

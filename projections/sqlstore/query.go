@@ -20,7 +20,7 @@ const defaultLimit = 50
 // Document returns the status of a document, or an error that wraps
 // [events.ErrNotFound].
 func (s *Store) Document(ctx context.Context, id events.DocumentID) (projections.Document, error) {
-	records, err := s.documents(ctx, s.prefix(), `id = ?`, string(id))
+	records, err := s.view().documents(ctx, `id = ?`, string(id))
 	if err == nil && len(records) == 0 {
 		err = events.ErrNotFound
 	}
@@ -38,8 +38,8 @@ func (s *Store) Documents(ctx context.Context, f projections.Filter) (projection
 		limit = defaultLimit
 	}
 	limit = min(limit, projections.MaxLimit)
-	prefix := s.prefix()
-	q := conditions(prefix, f)
+	v := s.view()
+	q := conditions(v.prefix, f)
 	if f.Page != "" {
 		at, err := s.readToken(f)
 		if err != nil {
@@ -48,8 +48,8 @@ func (s *Store) Documents(ctx context.Context, f projections.Filter) (projection
 		q.and(`(submitted_at, id) < (?, ?)`, at.SubmittedAt, at.ID)
 	}
 	where := fmt.Sprintf(`id IN (SELECT id FROM %sdocuments WHERE %s ORDER BY submitted_at DESC, id DESC LIMIT %d) ORDER BY submitted_at DESC, id DESC`,
-		prefix, q.where(), limit+1)
-	records, err := s.documents(ctx, prefix, where, q.args...)
+		v.prefix, q.where(), limit+1)
+	records, err := v.documents(ctx, where, q.args...)
 	if err != nil {
 		return projections.Page{}, fmt.Errorf("sqlstore: documents: %w", err)
 	}
@@ -162,11 +162,11 @@ func (s *Store) readToken(f projections.Filter) (place, error) {
 
 // Positions returns, for each shard, the last event that the rows follow from.
 func (s *Store) Positions(ctx context.Context) ([]events.Position, error) {
-	return s.positions(ctx, s.prefix())
+	return s.view().positions(ctx)
 }
 
-func (s *Store) positions(ctx context.Context, prefix string) ([]events.Position, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT shard, seq FROM `+prefix+`cursors ORDER BY shard`)
+func (v view) positions(ctx context.Context) ([]events.Position, error) {
+	rows, err := v.query(ctx, `SELECT shard, seq FROM `+v.prefix+`cursors ORDER BY shard`)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: positions: %w", err)
 	}
@@ -233,7 +233,7 @@ func (s *Store) Troubles(ctx context.Context, step events.StepID, reason string,
 	if reason != "" {
 		q.and(`reason = ?`, reason)
 	}
-	list, err := s.troubles(ctx, s.prefix(), fmt.Sprintf(`%s ORDER BY opened_at, document, number LIMIT %d`, q.where(), most), q.args...)
+	list, err := s.view().troubles(ctx, fmt.Sprintf(`%s ORDER BY opened_at, document, number LIMIT %d`, q.where(), most), q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: troubles: %w", err)
 	}

@@ -15,12 +15,18 @@ import (
 
 // Cursor returns the last sequence of a shard that the rows follow from.
 func (s *Store) Cursor(ctx context.Context, shard int) (uint64, error) {
-	return s.cursor(ctx, s.prefix(), shard)
+	s.mu.Lock()
+	if s.began == nil {
+		s.began = make(map[int]string)
+	}
+	s.began[shard] = s.active
+	s.mu.Unlock()
+	return s.view().cursor(ctx, shard)
 }
 
-func (s *Store) cursor(ctx context.Context, prefix string, shard int) (uint64, error) {
+func (v view) cursor(ctx context.Context, shard int) (uint64, error) {
 	var seq int64
-	err := s.read.QueryRowContext(ctx, s.dialect.bind(`SELECT seq FROM `+prefix+`cursors WHERE shard = ?`), shard).Scan(&seq)
+	err := v.q.QueryRowContext(ctx, v.dialect.bind(`SELECT seq FROM `+v.prefix+`cursors WHERE shard = ?`), shard).Scan(&seq)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("sqlstore: cursor of shard %d: %w", shard, err)
 	}
@@ -29,23 +35,25 @@ func (s *Store) cursor(ctx context.Context, prefix string, shard int) (uint64, e
 
 // Save keeps the changes and moves the cursor, in one transaction.
 func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
-	prefix := s.prefix()
-	if err := s.prepare(ctx, prefix); err != nil {
-		return fmt.Errorf("sqlstore: save shard %d to %d: %w", c.Shard, c.To, err)
+	s.mu.RLock()
+	prefix := s.began[c.Shard]
+	s.mu.RUnlock()
+	err := s.prepare(ctx, prefix)
+	if err == nil {
+		err = s.transact(ctx, func(tx *sql.Tx) error {
+			active, err := readActive(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if active != prefix { // rebuilt, perhaps by another process
+				s.mu.Lock()
+				s.active = active
+				s.mu.Unlock()
+				return projections.ErrMoved
+			}
+			return s.save(ctx, tx, prefix, c)
+		})
 	}
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		active, err := readActive(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if active != prefix {
-			s.mu.Lock()
-			s.active = active
-			s.mu.Unlock()
-			return projections.ErrMoved
-		}
-		return s.save(ctx, tx, prefix, c)
-	})
 	if err != nil {
 		return fmt.Errorf("sqlstore: save shard %d to %d: %w", c.Shard, c.To, err)
 	}
@@ -60,7 +68,7 @@ func (s *Store) save(ctx context.Context, tx *sql.Tx, prefix string, c *projecti
 	slices.SortFunc(c.Steps, func(a, b projections.StepRow) int {
 		return cmp.Or(cmp.Compare(a.Of.Document.Document, b.Of.Document.Document), cmp.Compare(a.Number, b.Number))
 	})
-	w := writer{s: s, tx: tx}
+	w := writer{s: s, tx: tx, prefix: prefix}
 	for _, r := range c.Records {
 		folded, err := r.Folded.AppendBinary(nil)
 		if err != nil {
@@ -194,10 +202,11 @@ func (t table) upsert(prefix string, rows int) string {
 
 // A writer puts rows into tables, many with one statement.
 type writer struct {
-	s    *Store
-	tx   *sql.Tx
-	args []any
-	err  error // the first
+	s      *Store
+	tx     *sql.Tx
+	prefix string
+	args   []any
+	err    error // the first
 }
 
 func (w *writer) add(values ...any) { w.args = append(w.args, values...) }
@@ -212,7 +221,7 @@ func (w *writer) put(ctx context.Context, t table) {
 				break
 			}
 		}
-		_, w.err = w.tx.StmtContext(ctx, w.s.statements[statement{t.name, rows}]).ExecContext(ctx, args[:rows*width]...)
+		_, w.err = w.tx.StmtContext(ctx, w.s.statements[statement{w.prefix, t.name, rows}]).ExecContext(ctx, args[:rows*width]...)
 		args = args[rows*width:]
 	}
 	clear(w.args)
@@ -224,30 +233,25 @@ func (w *writer) put(ctx context.Context, t table) {
 func (s *Store) prepare(ctx context.Context, prefix string) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if s.prepared == prefix {
+	if s.statements[statement{prefix, totals().name, 1}] != nil {
 		return nil
 	}
-	for _, stmt := range s.statements {
-		_ = stmt.Close() // of tables that no longer answer
-	}
-	clear(s.statements)
 	for _, t := range []table{documents(), steps(), troubles(), tallies(), totals()} {
 		for _, rows := range chunks() {
 			stmt, err := s.write.PrepareContext(ctx, s.dialect.bind(t.upsert(prefix, rows)))
 			if err != nil {
 				return err
 			}
-			s.statements[statement{t.name, rows}] = stmt
+			s.statements[statement{prefix, t.name, rows}] = stmt
 		}
 	}
-	s.prepared = prefix
 	return nil
 }
 
 // A statement names the upsert of a number of rows.
 type statement struct {
-	table string
-	rows  int
+	prefix, table string
+	rows          int
 }
 
 // chunks returns how many rows a statement may put: few statements serve all

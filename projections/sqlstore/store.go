@@ -33,10 +33,10 @@ type Store struct {
 
 	writing    sync.Mutex // one transaction at a time
 	statements map[statement]*sql.Stmt
-	prepared   string // prefix of the tables that statements are for
 
 	mu     sync.RWMutex
-	active string // prefix of the tables that answer
+	active string         // prefix of the tables that answer
+	began  map[int]string // what it was when the writer of a shard asked for its cursor
 }
 
 // Open opens the database that a URL names, and makes its tables if they are
