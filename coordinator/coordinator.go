@@ -106,9 +106,7 @@ func New(log Log, definitions Definitions, snapshots Snapshots, conf Config) (*C
 // it saves a snapshot of each shard and returns nil.
 func (c *Coordinator) Run(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
-	for range c.conf.Writers {
-		g.Go(func() error { return c.write(inner) })
-	}
+	g.Go(func() error { return c.write(inner) })
 	g.Go(func() error { return c.watch(inner) })
 	err := g.Wait()
 	if ctx.Err() == nil {
@@ -165,14 +163,26 @@ func (c *Coordinator) Open() int {
 	return n
 }
 
-// write takes decisions from the queue and writes them.
+// write writes the decisions in the queue, each in a goroutine of its own, as
+// many at once as the configuration says.
 func (c *Coordinator) write(ctx context.Context) error {
+	free := make(chan struct{}, c.conf.Writers)
+	var writing sync.WaitGroup
+	defer writing.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case free <- struct{}{}:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case t := <-c.queue:
-			c.writeOne(ctx, t)
+			writing.Go(func() {
+				defer func() { <-free }()
+				c.writeOne(ctx, t)
+			})
 		}
 	}
 }
@@ -204,46 +214,35 @@ func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 		Slot: t.decision.Slot(t.definition, t.document), Result: t.decision.Result, Source: events.SourceCoordinator,
 		Time: time.Now().UTC().Truncate(time.Millisecond), Cause: t.cause, Worker: c.worker,
 	}
-	var data events.Data
-	if t.decision.Reason != "" {
-		data.Error = &events.Error{Code: t.decision.Reason}
-	}
-	if t.decision.Kind == events.Undo || t.decision.Merge {
-		history, err := c.log.History(ctx, t.document)
-		if err != nil {
+	var history []events.Event
+	var err error
+	if t.decision.Merge || t.decision.Kind == events.Undo {
+		if history, err = c.log.History(ctx, t.document); err != nil {
 			return e, fmt.Errorf("coordinator: history of %s: %w", t.document, err)
 		}
-		if err := merge(&data, history, e.Slot); err != nil {
-			return e, err
-		}
+	}
+	result, data, err := t.definition.Settle(t.decision, history)
+	if err != nil {
+		return e, fmt.Errorf("coordinator: %s: %w", e.ID(), err)
 	}
 	raw, err := data.Marshal()
 	if err != nil {
 		return e, fmt.Errorf("coordinator: %s: %w", e.ID(), err)
 	}
-	e.Data = raw
+	if len(raw) > events.MaxData {
+		result, raw = tooLarge(e.Slot.Kind, result, len(raw))
+	}
+	e.Result, e.Data = result, raw
 	return e, nil
 }
 
-// merge gives data the outputs of all completed steps as context, and the
-// output of the slot's own visit, if it has one.
-func merge(data *events.Data, history []events.Event, slot events.Slot) error {
-	for i := range history {
-		e := &history[i]
-		if e.Slot.Kind != events.Submitted && (e.Slot.Kind != events.Outcome || e.Result != events.Completed) {
-			continue
-		}
-		d, err := events.ParseData(e.Data)
-		if err != nil {
-			return fmt.Errorf("coordinator: %s: %w", e.ID(), err)
-		}
-		if e.Slot.Step == slot.Step && e.Slot.Visit == slot.Visit {
-			data.Output = d.Output
-			continue
-		}
-		data.Context = events.With(data.Context, e.Slot.Step, d.Output)
+// tooLarge returns what stands for data that no event can hold: an outcome
+// fails; an undo is commanded without the context.
+func tooLarge(kind events.Kind, result events.Result, size int) (events.Result, []byte) {
+	if kind != events.Outcome {
+		return result, nil
 	}
-	return nil
+	return events.Failed, fmt.Appendf(nil, `{"error":{"code":"output","message":"context and output take %d bytes, at most %d"}}`, size, events.MaxData)
 }
 
 // A shard holds the open documents of one shard of the log.

@@ -45,10 +45,30 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) 
 			j := base
 			j.node, j.slot = node, e.Slot.Of(events.Outcome)
 			j.slot.Step, j.slot.Visit = node.ID, o.Number
+			if err := j.inLoop(&after, o.Visit); err != nil {
+				return nil, err
+			}
 			jobs = append(jobs, j)
 		}
 	}
 	return jobs, nil
+}
+
+// inLoop adds what the visit sees of the loops that it lies in.
+func (j *job) inLoop(after *saga.State, visit int) error {
+	items := j.definition.Items(after, visit, j.vars)
+	if len(items) == 0 {
+		return nil
+	}
+	for step, item := range items {
+		j.context = events.With(j.context, step, item)
+	}
+	raw, err := events.Data{Context: j.context}.Marshal()
+	if err != nil {
+		return fmt.Errorf("runner: context of %s: %w", j.slot.ID(), err)
+	}
+	j.vars = saga.Vars{Data: raw, Names: j.vars.Names}
+	return nil
 }
 
 // reach returns what it takes to know which of this service's steps an outcome

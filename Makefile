@@ -1,0 +1,60 @@
+# Everything that people and CI run. `make` alone lists it.
+
+GO      ?= go
+CORPUS  ?= $(or $(DOCSAGA_CORPUS),$(wildcard ../shared/corpus))
+LINT     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+BENCHSTAT = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.DEFAULT_GOAL := help
+.PHONY: help check lint test golden soak bench bench-once e2e run cover build postgres clamd tidy
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: lint test ## lint and test: before each commit
+
+lint: ## run the linters
+	$(LINT) run ./...
+
+test: ## run all tests with the race detector
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+
+golden: ## rewrite the golden files; review the diff
+	$(GO) test ./saga/... ./events/... -update
+
+soak: ## longer property tests, and a minute of fuzzing a target
+	$(GO) test ./saga/... ./events/... -rapid.checks=100000
+	@for pkg in $$($(GO) list ./...); do \
+		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
+			$(GO) test -run '^$$' -fuzz "^$$fuzz$$" -fuzztime 1m $$pkg || exit 1; \
+		done; \
+	done
+
+bench: ## run every micro-benchmark ten times and compare with bench.old.txt, if there is one
+	$(GO) test -run '^$$' -bench . -count 10 ./... | tee bench.new.txt
+	@test ! -f bench.old.txt || $(BENCHSTAT) bench.old.txt bench.new.txt
+
+bench-once: ## run every benchmark once, so that none rots
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
+e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
+	DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E' -v
+
+run: ## run the samples through everything
+	$(GO) run ./cmd/docsaga run
+
+build: ## build bin/docsaga
+	$(GO) build -o bin/docsaga ./cmd/docsaga
+
+cover: ## show what the tests cover
+	$(GO) test -coverprofile coverage.out ./...
+	$(GO) tool cover -func coverage.out | tail -n 1
+
+tidy: ## tidy the module
+	$(GO) mod tidy
+
+postgres: ## install and start PostgreSQL for the tests; prints DOCSAGA_TEST_POSTGRES
+	@deploy/test/postgres.sh start
+
+clamd: ## install and start clamd with a local signature file; prints DOCSAGA_TEST_CLAMD
+	@deploy/test/clamd.sh start

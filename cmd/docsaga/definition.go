@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/bpmn"
+)
+
+func (a *app) definitionCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "definition",
+		Short: "Check, deploy and show flows drawn in BPMN",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.definitionCheck(), a.definitionDeploy(), a.definitionList(), a.definitionGet())
+	return cmd
+}
+
+// A hop is a line of what definition check prints.
+type hop struct {
+	From    events.StepID `json:"from"`
+	To      events.StepID `json:"to"`
+	Reach   string        `json:"reach"`
+	Guarded bool          `json:"guarded"`
+}
+
+func (a *app) definitionCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "Say whether a flow can run, and which hops are direct",
+		Long: `Reads a BPMN file and prints its hops: direct (the services hand the document on
+by themselves), by history (they read the document's events first) or
+coordinated (a coordinator decides). Exit code 1 if the flow cannot run.`,
+		Example: "  docsaga definition check flow.bpmn",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			drawn, err := drawing(args[0])
+			if err != nil {
+				return err
+			}
+			d, err := bpmn.Parse(drawn, 1)
+			if err != nil {
+				return coded{code: exitFailed, err: fmt.Errorf("%s: %w", args[0], err)}
+			}
+			return printList(a, hops(d), func(list []hop) table {
+				t := table{head: []string{"FROM", "TO", "HOP", "GUARDED"}}
+				for _, h := range list {
+					t.rows = append(t.rows, []string{string(h.From), string(h.To), h.Reach, yesNo(h.Guarded)})
+				}
+				return t
+			})
+		},
+	}
+}
+
+func hops(d *saga.Definition) []hop {
+	var list []hop
+	for _, h := range d.Hops() {
+		list = append(list, hop{From: h.From, To: h.To, Reach: h.Reach.String(), Guarded: h.Guarded})
+	}
+	return list
+}
+
+func (a *app) definitionDeploy() *cobra.Command {
+	return &cobra.Command{
+		Use:   "deploy FILE",
+		Short: "Deploy a flow as the next version of its name",
+		Long: `Checks a BPMN file and stores it. Every service that takes part knows its cues
+before the version takes a document. Documents that are under way finish on
+their own version. The same drawing again is the same version.`,
+		Example: "  docsaga definition deploy flow.bpmn",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			drawn, err := drawing(args[0])
+			if err != nil {
+				return err
+			}
+			if _, err := bpmn.Parse(drawn, 1); err != nil {
+				return coded{code: exitFailed, err: fmt.Errorf("%s: %w", args[0], err)}
+			}
+			return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
+				d, err := sys.deploy(ctx, drawn)
+				if err != nil {
+					return err
+				}
+				return printOne(a, events.DefinitionRef{Name: d.Name, Version: d.Version}, func(r events.DefinitionRef) error {
+					_, err := fmt.Fprintf(a.out, "%s version %d is deployed\n", r.Name, r.Version)
+					return err
+				})
+			})
+		},
+	}
+}
+
+func (a *app) definitionList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the flows that are deployed", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
+				refs, err := sys.log.Definitions(ctx)
+				if err != nil {
+					return fmt.Errorf("definitions: %w", err)
+				}
+				return printList(a, refs, func(refs []events.DefinitionRef) table {
+					t := table{head: []string{"NAME", "VERSION"}}
+					for _, r := range refs {
+						t.rows = append(t.rows, []string{r.Name, strconv.Itoa(r.Version)})
+					}
+					return t
+				})
+			})
+		},
+	}
+}
+
+func (a *app) definitionGet() *cobra.Command {
+	return &cobra.Command{
+		Use:     "get NAME[@VERSION]",
+		Short:   "Print the BPMN of a deployed flow, by default its latest version",
+		Example: "  docsaga definition get pdf-validation@1 > flow.bpmn",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, number, given := strings.Cut(args[0], "@")
+			version, err := strconv.Atoi(number)
+			if given && (err != nil || version < 1) {
+				return usage("%q: want NAME or NAME@VERSION, such as pdf-validation@1", args[0])
+			}
+			return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
+				if !given {
+					d, err := sys.catalog.Latest(ctx, name)
+					if err != nil {
+						return fmt.Errorf("definition: %w", err)
+					}
+					version = d.Version
+				}
+				drawn, err := sys.log.Definition(ctx, name, version)
+				if errors.Is(err, events.ErrNotFound) {
+					return fmt.Errorf("definition %s version %d is not deployed: %w", name, version, err)
+				}
+				if err != nil {
+					return fmt.Errorf("definition: %w", err)
+				}
+				_, err = a.out.Write(drawn)
+				return err
+			})
+		},
+	}
+}
+
+// connected runs do with a connection to the log.
+func (a *app) connected(ctx context.Context, do func(context.Context, *system) error) error {
+	sys, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	return do(ctx, sys)
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docsaga/docsaga/services/pdfium"
+)
+
+// workerCommand is what a pool of PDF readers starts; it is for no person.
+func workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: pdfium.WorkerCommand, Hidden: true, Args: cobra.NoArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // it has no settings
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return pdfium.Worker(cmd.Context(), os.Stdin, os.Stdout)
+		},
+	}
+}
+
+// serve connects to the log, hosts the parts until the user stops it, and
+// finishes what is at hand.
+func (a *app) serve(ctx context.Context, p parts, what string) error {
+	if p.projections || len(p.services) > 0 {
+		if _, err := a.dataDir(); err != nil {
+			return err
+		}
+	}
+	sys, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	a.say("%s: connected to %s; stop with Ctrl-C", what, redacted(a.settings.nats))
+	return sys.host(ctx, p, func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	})
+}
+
+func (a *app) serviceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "service NAME",
+		Short: "Host one service: location, security, parsing, validation or records",
+		Long: `Hosts one service of the built-in flow until it is stopped. Any number of
+processes may host the same service: the log decides which of them has done a
+visit.`,
+		Example: `  docsaga service location --root /srv/inbox
+  docsaga service records --records postgres://user@db/records
+  docsaga service security --nats nats://nats:4222 --creds security.creds`,
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: serviceNames(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.serve(cmd.Context(), parts{services: args}, "service "+args[0])
+		},
+	}
+}
+
+func (a *app) coordinatorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "coordinator",
+		Short: "Host a coordinator: deadlines, undoing, the ends of documents",
+		Long: `Hosts a coordinator until it is stopped. It is beside the path: without it
+documents still reach their last step, and it catches up when it comes back.`,
+		Example: "  docsaga coordinator --nats nats://nats:4222",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context(), parts{coordinator: true}, "coordinator")
+		},
+	}
+}
+
+func (a *app) serverCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "server",
+		Short:   "Host the projections: the status of every document",
+		Example: "  docsaga server --status postgres://user@db/status",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context(), parts{projections: true}, "server")
+		},
+	}
+}
+
+func (a *app) provisionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "provision",
+		Short: "Make the saga log on a NATS server, and deploy the built-in definition",
+		Long: `Makes the streams and buckets of the saga log on the server that --nats names,
+with exactly the settings that its promises rest on. What is there already is
+checked, never changed.`,
+		Example: "  docsaga provision --nats nats://nats:4222 --shards 8 --replicas 3 --durability strict",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.provision(cmd.Context())
+		},
+	}
+}
+
+func (a *app) provision(ctx context.Context) error {
+	sys, err := a.connectNew(ctx)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	drawn, err := drawing("")
+	if err != nil {
+		return err
+	}
+	d, err := sys.deploy(ctx, drawn)
+	if err != nil {
+		return err
+	}
+	conf := sys.log.Config()
+	a.say("the saga log is there: %d shards, %d replicas, %s; %s version %d is deployed", conf.Shards, conf.Replicas, conf.Durability, d.Name, d.Version)
+	return nil
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(a.out, version())
+			return err
+		},
+	}
+}
