@@ -23,6 +23,7 @@ type child struct {
 	out    io.Reader
 	stderr *head
 	files  int
+	ended  sync.Once
 }
 
 // startChild starts a process and waits until it is ready.
@@ -91,6 +92,7 @@ func (c *child) ask(ctx context.Context, deadline time.Duration, pdf []byte, wan
 	case !alive && err != nil:
 		return Report{}, false, context.Cause(ctx)
 	case err != nil:
+		c.end() // so that all it had to say is here
 		return Report{}, false, fmt.Errorf("%w: %w%s", errDied, err, c.stderr.suffix())
 	}
 	alive = alive && c.files < maxFiles
@@ -122,10 +124,10 @@ func (r reply) keepsChild() bool {
 // kill may be called at any time, by anybody, more than once.
 func (c *child) kill() { _ = c.cmd.Process.Kill() }
 
-// end kills the child and waits for its end.
+// end kills the child and waits for its end. It may be called more than once.
 func (c *child) end() {
 	c.kill()
-	_ = c.cmd.Wait() // how it ended is known: it was killed
+	c.ended.Do(func() { _ = c.cmd.Wait() }) // how it ended is known: it was killed
 }
 
 // A head keeps the first bytes of what is written to it.

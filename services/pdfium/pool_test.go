@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == dyingCommand {
 		die()
 	}
+	if len(os.Args) > 2 && os.Args[1] == parentCommand {
+		parent()
+	}
 	pdfiumtest.Main(m)
 }
 

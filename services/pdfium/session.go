@@ -121,15 +121,20 @@ func (s *session) readEncryption() error {
 	return nil
 }
 
+// readMetadata reads the entries of the information dictionary, if there is
+// one.
 func (s *session) readMetadata() error {
-	meta, err := s.pdfium.GetMetaData(&requests.GetMetaData{Document: s.doc})
-	if err != nil {
-		return err
-	}
 	s.report.Metadata = make(map[string]string)
-	for _, tag := range meta.Tags {
-		if tag.Value != "" {
-			s.report.Metadata[tag.Tag] = clip(tag.Value, 4<<10)
+	for _, tag := range []string{"Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped"} {
+		meta, err := s.pdfium.FPDF_GetMetaText(&requests.FPDF_GetMetaText{Document: s.doc, Tag: tag})
+		if err != nil {
+			if trapped(err) {
+				return err
+			}
+			continue // there is none
+		}
+		if meta.Value != "" {
+			s.report.Metadata[tag] = clip(meta.Value, 4<<10)
 		}
 	}
 	return nil

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package pdfium_test
+
+const parentCommand = "parent"
+
+func parent() {}
