@@ -41,7 +41,8 @@ type Log struct {
 // Open returns the log on nc's server. Its error wraps [ErrNotProvisioned] if
 // there is none, and [ErrDrift] if its settings are not what they must be.
 func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc,
+		jetstream.WithPublishAsyncMaxPending(window), jetstream.WithPublishAsyncTimeout(attemptTimeout))
 	if err != nil {
 		return nil, fmt.Errorf("natslog: open: %w", err)
 	}

@@ -95,7 +95,23 @@ func (l *Log) publish(ctx context.Context, w *write) (seq uint64, err error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	return l.publishOne(ctx, w.msg)
+	future, err := l.js.PublishMsgAsync(w.msg)
+	if err != nil {
+		return 0, err
+	}
+	return await(ctx, future)
+}
+
+// await waits for the answer to a publish, which comes, or times out.
+func await(ctx context.Context, future jetstream.PubAckFuture) (seq uint64, err error) {
+	select {
+	case ack := <-future.Ok():
+		return ack.Sequence, nil
+	case err := <-future.Err():
+		return 0, err
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
 }
 
 func (l *Log) publishOne(ctx context.Context, msg *nats.Msg) (seq uint64, err error) {
