@@ -123,6 +123,7 @@ func (c *compiler) begin(at int) {
 		}
 	}
 	switch {
+	case len(s.starts) == 0 && at > 0 && d.Nodes[at-1].Kind == SubProcess: // empty: it is done at once
 	case len(s.starts) > 0 && (at == 0 || d.Nodes[at-1].Kind != EventSub || d.Nodes[s.starts[0]].Kind == Start):
 	case at == 0:
 		c.faults = append(c.faults, fmt.Errorf("saga: definition %s has no start event: %w", d.Name, ErrBadDefinition))
@@ -204,8 +205,8 @@ func (c *compiler) checkNode(n *Node) {
 	}
 	for _, f := range n.out {
 		to := &c.d.Nodes[c.d.Flows[f].To]
-		if to.Kind != Catch || !to.Trigger.waits() || len(to.in) != 1 {
-			c.fault(n, "%s %s stands behind it; want catch events and receive tasks with one flow in", to.Kind, to.ID)
+		if to.Kind != Catch || !to.Trigger.waits() {
+			c.fault(n, "%s %s stands behind it; want catch events and receive tasks", to.Kind, to.ID)
 		}
 	}
 }
@@ -219,8 +220,8 @@ func (c *compiler) checkFlows() {
 				continue
 			}
 			switch n.Kind {
-			case Parallel, EventBased, Start, Boundary:
-				c.fault(n, "flow %s has a condition; only an exclusive or inclusive gateway or an activity chooses", d.Flows[f].ID)
+			case Parallel, EventBased:
+				c.fault(n, "flow %s has a condition; this gateway does not choose", d.Flows[f].ID)
 			default:
 				n.decides = true
 			}

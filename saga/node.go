@@ -125,6 +125,7 @@ type Node struct {
 	Retries int           // attempts before it is failed; 0 means the runner's default
 	OnFail  Failure
 	Undo    *Undo // how the step is compensated, or nil
+	Pure    bool  // the step has no effect, so it needs no undo
 	Default int   // number of the default flow, or -1
 	Loop    *Loop // of a step that is done once for each item, or nil
 

@@ -21,13 +21,13 @@ func (d *Definition) Settle(x Decision, history []events.Event) (events.Result, 
 	if x.Kind != events.Undo && !x.Merge {
 		return x.Result, data, nil
 	}
-	m := merging{d: d, x: x, data: &data}
+	m := merging{d: d, x: x, data: &data, loop: d.inLoop(x.Step)}
 	for i := range history {
 		if err := m.take(&history[i]); err != nil {
 			return x.Result, data, err
 		}
 	}
-	if x.Merge {
+	if x.Merge && m.loop {
 		m.loops()
 	}
 	var err error
@@ -49,6 +49,7 @@ type merging struct {
 	d     *Definition
 	x     Decision
 	data  *events.Data
+	loop  bool // the step is in a loop: the state is needed
 	state State
 	items []item
 }
@@ -59,7 +60,9 @@ type item struct {
 }
 
 func (m *merging) take(e *events.Event) error {
-	m.state = m.d.Fold(m.state, e)
+	if m.loop {
+		m.state = m.d.Fold(m.state, e)
+	}
 	if e.Slot.Kind != events.Submitted && (e.Slot.Kind != events.Outcome || e.Result != events.Completed) {
 		return nil
 	}
@@ -129,6 +132,17 @@ func (m *merging) collected() (json.RawMessage, error) {
 		list[at-1] = value
 	}
 	return json.Marshal(map[string][]json.RawMessage{loop.Output: list})
+}
+
+// inLoop reports whether a step, or what it lies in, is done once an item.
+func (d *Definition) inLoop(step events.StepID) bool {
+	node, ok := d.byID[step]
+	for at := node + 1; ok && at > 0; at = d.Nodes[at-1].Scope {
+		if d.Nodes[at-1].Loop != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Items returns what a visit in loops sees of them: for each loop that it lies

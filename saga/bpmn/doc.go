@@ -8,6 +8,7 @@
 //	<zeebe:ioMapping><zeebe:input source="=location.file" target="file"/></zeebe:ioMapping>
 //	<zeebe:taskHeaders>
 //	  <zeebe:header key="timeout" value="PT24H"/>       ISO 8601 duration until the visit is timed-out
+//	  <zeebe:header key="effect" value="none"/>         the step changes nothing, so it needs no undo
 //	  <zeebe:header key="on-failure" value="wait"/>     a failed visit waits for a person
 //	</zeebe:taskHeaders>
 //

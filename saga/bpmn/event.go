@@ -119,6 +119,10 @@ func (p *parser) named(kind, ref, attr string, e *element) string {
 		return ""
 	}
 	root := p.roots[local(ref)]
+	if root == nil && kind == "error" && !p.zeebe {
+		p.warn(e, "its error %q is not defined; taken to be its code", ref)
+		return ref
+	}
 	if root == nil || root.name != kind {
 		p.fault(e, "its %s %q is not defined", kind, ref)
 		return ""

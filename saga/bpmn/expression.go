@@ -2,7 +2,9 @@ package bpmn
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/docsaga/docsaga/events"
@@ -30,7 +32,7 @@ func (p *parser) expression(e *element, text string) saga.Expression {
 	text = strings.TrimSpace(text)
 	source := strings.TrimPrefix(text, "=")
 	if strings.Contains(text, "${") || strings.Contains(text, "#{") {
-		translated, err := feel.FromJUEL(text)
+		translated, err := fromJUEL(text)
 		if err != nil {
 			p.fault(e, "expression %.80q: %v", text, err)
 			return nil
@@ -49,6 +51,43 @@ func (p *parser) expression(e *element, text string) saga.Expression {
 		return nil
 	}
 	return &expression{text: text, parsed: parsed, steps: p.steps}
+}
+
+// fromJUEL translates one JUEL expression, or a text with several in it, whose
+// values it strings together.
+func fromJUEL(text string) (string, error) {
+	at := strings.IndexAny(text, "$#")
+	end := strings.IndexByte(text, '}')
+	if at == 0 && end == len(text)-1 || end < 0 {
+		return feel.FromJUEL(text)
+	}
+	var parts []string
+	for text != "" {
+		at = min(indexOr(text, "${"), indexOr(text, "#{"))
+		if at > 0 {
+			parts = append(parts, strconv.Quote(text[:at]))
+		}
+		if text = text[at:]; text == "" {
+			break
+		}
+		end := strings.IndexByte(text, '}')
+		if end < 0 {
+			return "", errors.New("a JUEL expression does not end")
+		}
+		part, err := feel.FromJUEL(text[:end+1])
+		if err != nil {
+			return "", err
+		}
+		parts, text = append(parts, "string("+part+")"), text[end+1:]
+	}
+	return strings.Join(parts, " + "), nil
+}
+
+func indexOr(text, sub string) int {
+	if i := strings.Index(text, sub); i >= 0 {
+		return i
+	}
+	return len(text)
 }
 
 // condition reads the condition of a flow.

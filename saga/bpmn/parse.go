@@ -304,6 +304,10 @@ func (p *parser) connect() {
 		f := saga.Flow{ID: e.id(), From: from, To: to, Line: e.line}
 		if c := e.child("conditionExpression"); c != nil {
 			f.Guard = p.condition(c)
+			if kind := p.d.Nodes[from].Kind; f.Guard != nil && (kind == saga.Parallel || kind == saga.EventBased) {
+				p.warn(e, "its condition counts for nothing behind a gateway that does not choose")
+				f.Guard = nil
+			}
 		}
 		if p.elements[source].attr("default") == e.id() && e.id() != "" {
 			p.d.Nodes[from].Default = len(p.d.Flows)

@@ -131,6 +131,10 @@ func (p *parser) headers(e *element, n *saga.Node) {
 				continue
 			}
 			n.Timeout = timeout.rest
+		case "effect":
+			if n.Pure = value == "none"; !n.Pure && value != "" {
+				p.fault(h, "effect %.40q: want none, or no such header", value)
+			}
 		case "on-failure":
 			switch value {
 			case "wait":

@@ -13,7 +13,7 @@ import (
 
 // MaxEvents is how many events a run may have; a definition that loops for
 // ever is stopped there.
-const MaxEvents = 5000
+const MaxEvents = 1000
 
 // maxCalls is how deep definitions may call each other.
 const maxCalls = 8

@@ -13,7 +13,8 @@ import (
 // It knows literals, property paths, literal indexes, the comparison, logical
 // and arithmetic operators in both spellings, empty, the ternary operator,
 // execution.getVariable("x"), execution.hasVariable("x") and x.equals(y).
-// Everything else, beans and their methods first of all, is refused with
+// Text around an expression makes a string of it: "Mr ${name}" is
+// "Mr " + string(get or else(name, "")). Everything else, beans and their methods first of all, is refused with
 // a [*SyntaxError] that names it.
 //
 // What JUEL does by coercion FEEL does not: "5" == 5 is true in JUEL and null in
@@ -29,33 +30,77 @@ func FromJUEL(src string) (feel string, err error) {
 			feel, err = "", &SyntaxError{line, column, s.msg}
 		}
 	}()
-	body, start := juelBody(src)
-	p := &juelParser{juelLexer: juelLexer{src: src[:start+len(body)], pos: start}}
-	p.advance()
-	root := p.ternary()
-	if p.tok.kind != tokEOF {
-		p.unexpected("an operator or the end")
-	}
-	return (&Expr{root: root}).String(), nil
+	return (&Expr{root: juelRoot(src)}).String(), nil
 }
 
-// juelBody returns what stands in ${ } or #{ }, and where it begins.
-func juelBody(src string) (string, int) {
+// juelRoot reads one expression, or text with expressions in it.
+func juelRoot(src string) node {
 	if len(src) > maxSource {
 		panic(syntaxPanic{0, "expression is longer than 64 KiB"})
 	}
-	trimmed := strings.TrimSpace(src)
-	offset := strings.Index(src, trimmed)
-	if trimmed == "true" || trimmed == "false" {
-		return trimmed, offset
+	text := strings.TrimRight(src, " \t\r\n")
+	at := len(text) - len(strings.TrimLeft(text, " \t\r\n"))
+	if bare := text[at:]; bare == "true" || bare == "false" {
+		return &litNode{v: Bool(bare == "true")}
 	}
-	if !strings.HasPrefix(trimmed, "${") && !strings.HasPrefix(trimmed, "#{") {
-		panic(syntaxPanic{offset, "a JUEL expression begins with ${ or #{"})
+	var parts []node
+	for at < len(text) {
+		start := indexOfJUEL(text[at:])
+		if start != 0 {
+			literal := text[at:]
+			if start > 0 {
+				literal = text[at : at+start]
+			}
+			parts = append(parts, &litNode{v: String(literal)})
+			at += len(literal)
+			continue
+		}
+		var part node
+		part, at = juelPart(text, at+2)
+		parts = append(parts, part)
 	}
-	if !strings.HasSuffix(trimmed, "}") {
-		panic(syntaxPanic{offset + len(trimmed), "a JUEL expression ends with }, and text around it is not supported"})
+	if len(parts) == 0 || len(parts) == 1 && text[len(text)-1] != '}' {
+		panic(syntaxPanic{len(src) - len(strings.TrimLeft(src, " \t\r\n")), "a JUEL expression begins with ${ or #{"})
 	}
-	return trimmed[2 : len(trimmed)-1], offset + 2
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return strung(parts)
+}
+
+func indexOfJUEL(s string) int {
+	dollar, hash := strings.Index(s, "${"), strings.Index(s, "#{")
+	if dollar < 0 || hash >= 0 && hash < dollar {
+		return hash
+	}
+	return dollar
+}
+
+// juelPart reads the expression at a place and returns where its bracket has
+// closed.
+func juelPart(src string, at int) (part node, end int) {
+	p := &juelParser{juelLexer: juelLexer{src: src, pos: at}}
+	p.advance()
+	part = p.ternary()
+	if p.tok.kind != tokEOF || p.tok.pos == len(src) {
+		p.unexpected(`an operator or "}"`)
+	}
+	return part, p.tok.pos + 1
+}
+
+// strung joins text and expressions; null is the empty text, as in JUEL.
+func strung(parts []node) node {
+	var result node
+	for _, part := range parts {
+		if lit, ok := part.(*litNode); !ok || lit.v.Kind() != KindString {
+			part = call("string", call("get or else", part, &litNode{v: String("")}))
+		}
+		if result != nil {
+			part = &binaryNode{op: opAdd, x: result, y: part}
+		}
+		result = part
+	}
+	return result
 }
 
 // juelLexer cuts JUEL into tokens of the kinds that FEEL's have.
@@ -144,8 +189,8 @@ func (l *juelLexer) punct(r rune) token {
 		l.fail(start, `"%" is not translated: in FEEL it is modulo(a, b), which differs for negative numbers`)
 	case '=':
 		l.fail(start, `assignment is not supported: equality is "=="`)
-	case '{', '}':
-		l.fail(start, "only one expression in ${ } is supported, with no text around it")
+	case '}': // the end of the expression
+		return token{kind: tokEOF, pos: start, end: start + 1}
 	}
 	l.fail(start, "unexpected character "+quote(string(r)))
 	return token{}

@@ -29,7 +29,7 @@ func (p *juelParser) expect(punct string) {
 
 func (p *juelParser) unexpected(wanted string) {
 	found := "the end"
-	if p.tok.kind != tokEOF {
+	if p.tok.kind != tokEOF || p.tok.pos < len(p.src) {
 		found = quote(p.src[p.tok.pos:min(p.tok.end, p.tok.pos+40)])
 	}
 	p.fail(p.tok.pos, "found "+found+" where "+wanted+" was expected")
