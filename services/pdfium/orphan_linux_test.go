@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/services/pdfium"
+	"github.com/docsaga/docsaga/services/pdfium/pdfiumtest"
 )
 
 // parentCommand is the argument with which the test binary becomes a process
@@ -52,7 +53,7 @@ func TestNoChildOutlivesAParentThatIsKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), executable, parentCommand, t.TempDir())
+	cmd := exec.CommandContext(t.Context(), executable, parentCommand, pdfiumtest.Config(t).CacheDir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

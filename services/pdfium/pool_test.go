@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -189,7 +190,7 @@ func TestAChildHasNoEnvironmentAndNoNewPrivileges(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pid := range pool.PIDs() {
-		proc := filepath.Join("/proc", fmt.Sprint(pid))
+		proc := filepath.Join("/proc", strconv.Itoa(pid))
 		environment, err := os.ReadFile(filepath.Join(proc, "environ"))
 		if err != nil || len(environment) != 0 {
 			t.Errorf("environment %q, %v, want none", environment, err)

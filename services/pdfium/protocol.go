@@ -68,7 +68,7 @@ func writeFrame(w io.Writer, header any, body ...[]byte) error {
 func readFrame(r io.Reader, header any) ([]byte, error) {
 	var lengths [8]byte
 	if _, err := io.ReadFull(r, lengths[:]); err != nil {
-		if err == io.EOF { //nolint:errorlint // ReadFull returns it bare; a short read is another error
+		if err == io.EOF {
 			return nil, io.EOF
 		}
 		return nil, fmt.Errorf("pdfium: read frame: %w", err)

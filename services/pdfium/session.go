@@ -3,6 +3,7 @@ package pdfium
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	gopdfium "github.com/klippa-app/go-pdfium"
@@ -100,12 +101,9 @@ func (s *session) fault(part string, err error) {
 }
 
 func (s *session) cut(part string) {
-	for _, known := range s.report.Cut {
-		if known == part {
-			return
-		}
+	if !slices.Contains(s.report.Cut, part) {
+		s.report.Cut = append(s.report.Cut, part)
 	}
-	s.report.Cut = append(s.report.Cut, part)
 }
 
 func (s *session) page(i int) requests.Page {

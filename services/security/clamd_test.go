@@ -24,7 +24,7 @@ import (
 // and at once if it is longer than limit. It returns the path of its socket.
 func serveClamd(t *testing.T, limit int, answer func(content []byte) string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "clamd") // t.TempDir may be too long for a socket
+	dir, err := os.MkdirTemp("", "clamd") //nolint:usetesting // t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -213,7 +213,7 @@ func (l *lexer) word(start int) token {
 	if n, ok := parseInt(raw); ok {
 		return token{kind: tokInt, num: n, pos: start}
 	}
-	if bytes.IndexFunc(raw, func(r rune) bool { return !(r >= '0' && r <= '9' || r == '.' || r == '-' || r == '+') }) < 0 {
+	if len(bytes.TrimLeft(raw, "0123456789.+-")) == 0 {
 		return token{kind: tokReal, pos: start}
 	}
 	// "endobj12" or "obj<<": a keyword may be stuck to what follows.

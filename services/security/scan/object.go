@@ -361,7 +361,7 @@ func (s *scanner) resolve(v value) value {
 
 // sawName notes a name that means something.
 func (s *scanner) sawName(name string, number int) {
-	switch kind := Kind(name); kind {
+	switch kind := Kind(name); kind { //nolint:exhaustive // the others are no names of PDF
 	case JavaScript, JS, Launch, SubmitForm, ImportData, GoToE, GoToR, RichMedia, XFA,
 		URI, OpenAction, AA, ObjStm, Encrypt, EmbeddedFile:
 		s.find(kind, number, "")

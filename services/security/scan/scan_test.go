@@ -130,10 +130,10 @@ func encodings(data string) map[string]string {
 	w := ascii85.NewEncoder(&a85)
 	_, _ = w.Write([]byte(data)) // into memory
 	_ = w.Close()
-	runs := ""
+	var runs strings.Builder
 	for rest := data; rest != ""; {
 		n := min(len(rest), 128)
-		runs += string(rune(n-1)) + rest[:n]
+		runs.WriteString(string(rune(n-1)) + rest[:n])
 		rest = rest[n:]
 	}
 	padding := strings.Repeat("/Junk 1", 5000)
@@ -147,7 +147,7 @@ func encodings(data string) map[string]string {
 		"flate, predicted":     stream("/Type/ObjStm/N 1/First 4/Filter/FlateDecode/DecodeParms<</Predictor 10/Columns 1000>>", deflate("\x00"+data)),
 		"hexadecimal":          stream("/Type/ObjStm/N 1/First 4/Filter/ASCIIHexDecode", hex.EncodeToString([]byte(data))+">"),
 		"base 85":              stream("/Type/ObjStm/N 1/First 4/Filter/ASCII85Decode", a85.String()+"~>"),
-		"run length":           stream("/Type/ObjStm/N 1/First 4/Filter/RunLengthDecode", runs+"\x80"),
+		"run length":           stream("/Type/ObjStm/N 1/First 4/Filter/RunLengthDecode", runs.String()+"\x80"),
 		"two filters":          stream("/Type/ObjStm/N 1/First 4/Filter[/AHx/Fl]", hex.EncodeToString([]byte(deflate(data)))+">"),
 		"no type":              stream("/N 1/First 4/Filter/FlateDecode", deflate(data)),
 		"a wrong first":        stream("/Type/ObjStm/N 1/First 0/Filter/FlateDecode", deflate(data)),
