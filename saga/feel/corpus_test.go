@@ -1,6 +1,7 @@
 package feel
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io/fs"
@@ -14,11 +15,10 @@ import (
 // expressions, and in ${ } and #{ }.
 func expressionsIn(t *testing.T, path string) (feel, juel []string) {
 	t.Helper()
-	file, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	collect := func(text string) {
 		text = strings.TrimSpace(text)
 		switch {
@@ -28,7 +28,7 @@ func expressionsIn(t *testing.T, path string) (feel, juel []string) {
 			juel = append(juel, text)
 		}
 	}
-	for d := xml.NewDecoder(file); ; {
+	for d := xml.NewDecoder(bytes.NewReader(data)); ; {
 		token, err := d.RawToken()
 		if err != nil {
 			return feel, juel // the end, or a model that is broken on purpose
