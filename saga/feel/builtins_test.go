@@ -63,6 +63,14 @@ func TestConversionsBeyondTheTable(t *testing.T) {
 		{`range("(@\"2020-01-01\"..@\"2020-12-31\"]")`, `(@"2020-01-01"..@"2020-12-31"]`},
 		{`range("[5..1]")`, `null`},
 		{`range("1")`, `null`},
+		{`range("[date(\"2020-01-01\")..date(\"2020-01-02\")]")`, `[@"2020-01-01"..@"2020-01-02"]`},
+		{`range("[count([1])..2]")`, `null`},
+		{`range("(< 5)")`, `(< 5)`},
+		{`number(5)`, `5`},
+		{`date(@"2020-01-01")`, `@"2020-01-01"`},
+		{`duration(@"P1Y")`, `@"P1Y"`},
+		{`to json(function(x) x)`, `null`},
+		{`from json("1e999999")`, `null`},
 		{`range("[a..b]")`, `null`},
 	}.run(t, "")
 }
@@ -111,6 +119,7 @@ func TestStringsBeyondTheTable(t *testing.T) {
 		{`substring("foobar", 7)`, `null`},
 		{`substring("foobar", 4, 100)`, `"bar"`},
 		{`substring("foobar", 4, 0)`, `null`},
+		{`substring("foobar", 3, 3.8)`, `"oba"`},
 		{`substring(string: "foobar", start position: 3)`, `"obar"`},
 		{`string length(null)`, `null`},
 		{`string length(1)`, `null`},

@@ -30,4 +30,18 @@
 // to them. A name that contains a keyword or an operator is written in
 // backticks (`a-b`), is given to [ParseNames] as known, or is introduced by the
 // expression itself ({a-b: 1, c: a-b}).
+//
+// # Where this is not DMN 1.5
+//
+//   - The entries of a context see those before them and themselves, not those
+//     after them.
+//   - list, context, range and function may stand in instance of without
+//     parameters, as Zeebe allows.
+//   - Adding months takes the last day of a shorter month.
+//   - A time of day in a named zone has the offset of 1 January 2000.
+//   - Patterns are read by package regexp: no back-references, character class
+//     subtraction or Unicode blocks, which give null.
+//   - External functions (Java, PMML), uuid() and random number() are syntax
+//     errors, and so is a key that stands twice in a context.
+//   - assert() that does not hold is an error and no null, as in Zeebe.
 package feel

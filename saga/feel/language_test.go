@@ -99,6 +99,8 @@ func TestLoopsAndQuantifiers(t *testing.T) {
 		{`some x in [1, 2], y in [2, 3] satisfies x > y`, `false`},
 		{`some x in null satisfies x`, `null`},
 		{`some`, `null`},
+		{"for `a-b` in [1] return `a-b` + 1", `[2]`},
+		{"{f: function(`a-b`) `a-b`, r: f(`a-b`: 3)}.r", `3`},
 	}.run(t, `{"lines": [1, 2]}`)
 }
 
