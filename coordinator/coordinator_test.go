@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/coordinator"
@@ -86,6 +87,7 @@ func (s *effects) count(id events.DocumentID) int {
 // bench is a log with services and, when it runs, a coordinator.
 type bench struct {
 	*testing.T
+	nc      *nats.Conn
 	log     *natslog.Log
 	catalog *catalog.Catalog
 	effects *effects
@@ -110,7 +112,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, log: log, catalog: catalog.New(log), effects: newEffects()}
+	b := &bench{T: t, nc: nc, log: log, catalog: catalog.New(log), effects: newEffects()}
 	b.deploy(flow("abc", "a", "b", "c"))
 	return b
 }
@@ -335,6 +337,36 @@ func TestACoordinatorGoesOnFromItsSnapshot(t *testing.T) {
 	b.start("c")
 	if got := b.ended("waiting").Result; got != events.Completed {
 		t.Errorf("ended %v, want completed", got)
+	}
+}
+
+func TestTheSameSubmissionIsOneDocument(t *testing.T) {
+	const submitters = 100
+	b := newBench(t)
+	b.start("a", "b", "c")
+	b.startCoordinator()
+	data, slot := []byte(`{"output":{"n":1}}`), events.DocumentSlot("abc", 1, "same", events.Submitted)
+	var g errgroup.Group
+	var wins sync.Map
+	for i := range submitters {
+		g.Go(func() error {
+			e := events.Event{Slot: slot, Source: "/test", Worker: fmt.Sprint(i), Time: time.Now(), Data: data}
+			standing, err := b.log.Write(t.Context(), e)
+			if err == nil {
+				wins.Store(i, true)
+			} else if !errors.Is(err, events.ErrTaken) || string(standing.Data) != string(data) {
+				return fmt.Errorf("submitter %d: %w", i, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	won := 0
+	wins.Range(func(any, any) bool { won++; return true })
+	if b.ended("same"); won != 1 || len(b.types("same")) != 5 {
+		t.Errorf("%d submitters won and the document has events %v, want one, and one of each", won, b.types("same"))
 	}
 }
 
