@@ -2,6 +2,11 @@
 
 package pdfium_test
 
-const parentCommand = "parent"
+const (
+	parentCommand   = "parent"
+	confinedCommand = "confined"
+)
 
 func parent() {}
+
+func confineAndTry() {}

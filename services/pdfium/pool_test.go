@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == parentCommand {
 		parent()
 	}
+	if len(os.Args) > 3 && os.Args[1] == confinedCommand {
+		confineAndTry()
+	}
 	pdfiumtest.Main(m)
 }
 

@@ -105,8 +105,10 @@ func (r *Report) blobs() [][]byte {
 // takeBlobs gives r its byte strings out of body; decrypted is the length of
 // the last one.
 func (r *Report) takeBlobs(body []byte, decrypted int) error {
+	whole := true
 	take := func(n int) []byte {
-		if n <= 0 || n > len(body) {
+		if n < 0 || n > len(body) {
+			whole = false
 			return nil
 		}
 		blob := body[:n:n]
@@ -115,8 +117,9 @@ func (r *Report) takeBlobs(body []byte, decrypted int) error {
 	}
 	for i := range r.Attachments {
 		a := &r.Attachments[i]
-		a.Content = take(a.Size)
-		if a.Size > 0 {
+		a.SHA256 = ""
+		if a.Size != 0 {
+			a.Content = take(a.Size)
 			sum := sha256.Sum256(a.Content)
 			a.SHA256 = hex.EncodeToString(sum[:])
 		}
@@ -124,9 +127,11 @@ func (r *Report) takeBlobs(body []byte, decrypted int) error {
 	for i := range r.Pictures {
 		r.Pictures[i].PNG = take(r.Pictures[i].Size)
 	}
-	r.Decrypted = take(decrypted)
-	if len(body) != 0 {
-		return fmt.Errorf("pdfium: read reply: %d bytes too many: %w", len(body), ErrCrashed)
+	if decrypted > 0 {
+		r.Decrypted = take(decrypted)
+	}
+	if !whole || len(body) != 0 {
+		return fmt.Errorf("pdfium: read reply: its parts do not add up: %w", ErrCrashed)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func confine(memoryPages uint32) (held, missing []string) {
 		note("landlock", err)
 		return held, missing
 	}
-	err = landlock.V8.BestEffort().Restrict()
+	err = landlock.V11.BestEffort().Restrict()
 	note(fmt.Sprintf("landlock-v%d", version), err)
 	return held, missing
 }
