@@ -30,7 +30,7 @@ func hostile(size int) map[string]string {
 func TestTheRulesTakeTimeInProportionToTheInvoice(t *testing.T) {
 	inv := full(t)
 	line, tax := inv.Lines[0], inv.Taxes[0]
-	for range 20_000 {
+	for range 5_000 {
 		inv.Lines = append(inv.Lines, line)
 	}
 	for range 498 {
@@ -49,7 +49,7 @@ func TestTheRulesTakeTimeInProportionToTheInvoice(t *testing.T) {
 }
 
 func TestAHostileDocumentCostsNoMoreThanItsLimitsAllow(t *testing.T) {
-	const size = 4 << 20
+	const size = 1 << 20
 	rules := einvoice.Rules()
 	for name, text := range hostile(size) {
 		var before, after runtime.MemStats
@@ -61,7 +61,7 @@ func TestAHostileDocumentCostsNoMoreThanItsLimitsAllow(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
 		t.Logf("%s: %d MiB allocated in all, %v", name, allocated, err)
-		if allocated > 200 {
+		if allocated > 150 {
 			t.Errorf("%s: %d MiB allocated for %d MiB", name, allocated, size>>20)
 		}
 		if len(inv.Problems) > 20 {
