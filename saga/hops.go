@@ -258,7 +258,7 @@ func (t *tracer) visit(i int, reach Reach, guarded bool) {
 		return
 	}
 	t.seen[i] = true
-	if t.unsure[i] || n.Scope != 0 || len(n.in) > 1 && (n.Kind == Parallel || n.Kind == Inclusive) {
+	if t.unsure[i] || n.Scope != 0 || n.Loop != nil || len(n.in) > 1 && (n.Kind == Parallel || n.Kind == Inclusive) {
 		reach = max(reach, ByHistory)
 	}
 	switch {
