@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docsaga/docsaga/services/pdfium"
+	"github.com/docsaga/docsaga/services/samples"
+)
+
+// TestMain lets the test binary be the program: pools of PDF readers and
+// dev --processes start it again with arguments.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == pdfium.WorkerCommand || os.Getenv("DOCSAGA_TEST_MAIN") != "") {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// docsaga runs the command line in this process.
+func docsaga(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = execute(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestRunOfTheSamplesEndsEachAsItShould(t *testing.T) {
+	code, out, errOut := docsaga(t, "run", "-o", "json", "--durability", "relaxed")
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errOut)
+	}
+	var reports []report
+	if err := json.Unmarshal([]byte(out), &reports); err != nil {
+		t.Fatal(err)
+	}
+	want := samples.Builtin()
+	if len(reports) != len(want) {
+		t.Fatalf("%d reports, want %d", len(reports), len(want))
+	}
+	for i, r := range reports {
+		got := samples.Want{State: r.State}
+		if r.Stop != nil {
+			got.Step, got.Reason = r.Stop.Step, r.Stop.Reason
+		}
+		if r.File != want[i].Name || got != want[i].Want {
+			t.Errorf("%s ended %+v, want %s %+v", r.File, got, want[i].Name, want[i].Want)
+		}
+		if completed := r.State == samples.Completed; completed != (len(r.Record) > 4) {
+			t.Errorf("%s is %s and has record %s, want one if and only if it is completed", r.File, r.State, r.Record)
+		}
+		for _, s := range r.Steps {
+			undone := r.State != samples.Completed && s.Outcome == "completed" && (s.Step == "location" || s.Step == "parsing")
+			if s.Undone != undone || s.StartedAt.IsZero() || s.EndedAt == nil || s.EndedAt.Before(s.StartedAt) {
+				t.Errorf("%s: step %+v, want undone %v and times in order", r.File, s, undone)
+			}
+		}
+	}
+	if f := reports[0].Facts; f.Invoice == nil || f.Invoice.Number == "" || f.Pages == nil || *f.Pages != 1 {
+		t.Errorf("facts of the good invoice: %+v, want pages and invoice", f)
+	}
+}
+
+func TestBadInputSaysWhatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty.pdf")
+	pdf := filepath.Join(dir, "a.pdf")
+	broken := filepath.Join(dir, "broken.bpmn")
+	for path, content := range map[string]string{empty: "", pdf: "%PDF-1.7", broken: "<definitions><oops/></definitions>"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const nowhere = "nats://127.0.0.1:1"
+	tests := map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"unknown command":            {[]string{"fly"}, exitUsage, `unknown command "fly"`},
+		"unknown flag":               {[]string{"run", "--wings"}, exitUsage, "--wings"},
+		"unknown output":             {[]string{"run", "-o", "xml"}, exitUsage, "table, json, jsonl or yaml"},
+		"unknown durability":         {[]string{"run", "--durability", "brave"}, exitUsage, "strict or relaxed"},
+		"missing file":               {[]string{"run", filepath.Join(dir, "none.pdf")}, exitNotFound, "none.pdf: there is no such file"},
+		"directory":                  {[]string{"run", dir}, exitUsage, "--recursive"},
+		"definition that is missing": {[]string{"run", "--definition", filepath.Join(dir, "no.bpmn"), pdf}, exitNotFound, "no.bpmn"},
+		"definition that is broken":  {[]string{"definition", "check", broken}, exitFailed, "broken.bpmn"},
+		"id with a dot":              {[]string{"submit", pdf, "--id", "a.b"}, exitUsage, "a.b"},
+		"status of a wild card":      {[]string{"status", "*"}, exitUsage, "want 1 to 64"},
+		"no argument":                {[]string{"status"}, exitUsage, "accepts 1 arg"},
+		"no server":                  {[]string{"status", "x", "--nats", nowhere}, exitInternal, "connect to " + nowhere},
+		"unknown service":            {[]string{"service", "flying", "--nats", nowhere}, exitInternal, nowhere},
+		"missing config":             {[]string{"run", "--config", filepath.Join(dir, "no.yaml")}, exitUsage, "no.yaml"},
+		"no records":                 {[]string{"records", "list", "--data", dir}, exitNotFound, "records.db"},
+		"bad time":                   {[]string{"list", "--since", "yesterday"}, exitUsage, "yesterday"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			code, out, errOut := docsaga(t, tt.args...)
+			if code != tt.code || !strings.Contains(errOut, tt.says) || out != "" {
+				t.Errorf("docsaga %q: exit code %d, output %q, error %q; want code %d, no output, an error that says %q", tt.args, code, out, errOut, tt.code, tt.says)
+			}
+			if strings.Contains(errOut, "goroutine") || strings.Count(errOut, "\n") > 3 {
+				t.Errorf("the error is no message for a person: %q", errOut)
+			}
+		})
+	}
+}
+
+func TestAnEmptyFileAndAnUnreachableURLAreRejectedOrFail(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pdf")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := docsaga(t, "run", "-o", "json", "--durability", "relaxed", empty, "http://127.0.0.1:1/a.pdf")
+	if code != exitFailed {
+		t.Fatalf("exit code %d, want %d: %s", code, exitFailed, errOut)
+	}
+	var reports []report
+	if err := json.Unmarshal([]byte(out), &reports); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"rejected location: not-a-pdf", "rejected location: not-allowed"} {
+		if got := reports[i].State + " " + reports[i].stopText(); got != want {
+			t.Errorf("%s: %s, want %s", reports[i].File, got, want)
+		}
+	}
+}
+
+func TestSettingsComeFromFlagsThenEnvironmentThenFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "docsaga.yaml")
+	if err := os.WriteFile(path, []byte("nats: nats://file:1\nshards: 7\nroot: [/a, /b]\ndata: /file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("DOCSAGA_NATS", "nats://environment:1")
+	t.Setenv("DOCSAGA_DATA", "/environment")
+	a := &app{out: &bytes.Buffer{}, errOut: &bytes.Buffer{}}
+	root := a.root()
+	cmd, _, err := root.Find([]string{"version"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.ParseFlags([]string{"--config", path, "--data", "/flag"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.configure(cmd); err != nil {
+		t.Fatal(err)
+	}
+	s := a.settings
+	if s.data != "/flag" || s.nats != "nats://environment:1" || s.shards != 7 || fmt.Sprint(s.roots) != "[/a /b]" {
+		t.Errorf("data %s, nats %s, shards %d, roots %v; want those of the flag, the environment, the file, the file", s.data, s.nats, s.shards, s.roots)
+	}
+}
+
+func TestControlCharactersDoNotReachATerminal(t *testing.T) {
+	if got := printable("a\x1b[2Jb\r\n\u009bc"); strings.ContainsAny(got, "\x1b\r\n\u009b") || !strings.HasPrefix(got, "a") {
+		t.Errorf("printable gives %q", got)
+	}
+}
+
+func TestRunStopsWhenItsContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errOut bytes.Buffer
+	if code := execute(ctx, []string{"run"}, strings.NewReader(""), &out, &errOut); code == exitOK {
+		t.Errorf("exit code 0 though it was stopped at once; output %q", out.String())
+	}
+}
