@@ -49,6 +49,7 @@ func TestTheRealStoresHoldWhatIsGoodAndNothingElse(t *testing.T) {
 }
 
 func storeHoldsWhatIsGood(t *testing.T, files Files) {
+	t.Helper()
 	dir, _ := root(t)
 	whole := pdf + strings.Repeat("0123456789", 60_000) // three chunks of JetStream's
 	write(t, filepath.Join(dir, "whole.pdf"), whole)

@@ -129,7 +129,7 @@ func bombs() []Kind {
 			}
 			f.put(firstPage, "/Contents ["+strings.Join(refs, " ")+"]")
 		}, bomb(), strained()...),
-		page("lzw-bomb", "/Filter /LZWDecode /DecodeParms << /EarlyChange 0 >>", func() []byte { return lzwed(make([]byte, 128<<20)) }),
+		page("lzw-bomb", "/Filter /LZWDecode /DecodeParms << /EarlyChange 0 >>", func() []byte { return lzwed(make([]byte, 72<<20)) }),
 		kind("object-stream-bomb", func() []byte {
 			f := deliveryNote(1).file()
 			f.add(stream("/Type /ObjStm /N 1 /First 5 /Filter /FlateDecode", zeros(1024)()))

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -117,11 +119,32 @@ func hybrid() []byte {
 	return b.Bytes()
 }
 
+// zippedZeros returns a ZIP archive of one file of so many MiB of zeros.
+func zippedZeros(name string, mib int) []byte {
+	segment := make([]byte, 1<<20)
+	sum := crc32.NewIEEE()
+	for range mib {
+		sum.Write(segment)
+	}
+	packed := repeated(segment, mib)
+	packed = packed[2 : len(packed)-4] // of zlib's format the deflated part
+	return archive(packed, func(z *zip.Writer) (io.Writer, error) {
+		return z.CreateRaw(&zip.FileHeader{
+			Name: name, Method: zip.Deflate, CRC32: sum.Sum32(),
+			CompressedSize64: uint64(len(packed)), UncompressedSize64: uint64(mib) << 20, //nolint:gosec // not negative
+		})
+	})
+}
+
 // zipped returns a ZIP archive of one compressed file.
 func zipped(name string, content []byte) []byte {
+	return archive(content, func(z *zip.Writer) (io.Writer, error) { return z.Create(name) })
+}
+
+func archive(content []byte, create func(*zip.Writer) (io.Writer, error)) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	w, err := z.Create(name)
+	w, err := create(z)
 	if err == nil {
 		_, err = w.Write(content)
 	}

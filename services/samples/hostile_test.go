@@ -51,6 +51,10 @@ func TestHostileIsTheSameEveryTimeAndSaysTruly(t *testing.T) {
 	}
 	plain, invoice := deliveryNote(1).PDF(), EInvoice(Example())
 	for i, k := range Hostile() {
+		if k.Large && underRace {
+			t.Logf("LEFT OUT under the race detector: %s is not made; run without -race", k.Name)
+			continue
+		}
 		content := k.Content()
 		if len(content) > 32<<20 {
 			t.Errorf("%s: %d bytes, want 32 MiB at most", k.Name, len(content))
