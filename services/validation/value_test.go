@@ -26,7 +26,7 @@ func TestValuesAreReadInEveryUsualWayOfWriting(t *testing.T) {
 		{"pattern: '[A-Z]+'", "ABC1", ""},
 		{"pattern: 'a|b'", "ab", ""},
 	} {
-		forms, err := validation.ParseForms([]byte(fmt.Sprintf("forms: [{name: f, severity: warn, match: [x], fields: [{name: x, %s}]}]", c.kind)))
+		forms, err := validation.ParseForms(fmt.Appendf(nil, "forms: [{name: f, severity: warn, match: [x], fields: [{name: x, %s}]}]", c.kind))
 		if err != nil {
 			t.Fatal(err)
 		}
