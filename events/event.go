@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -185,9 +186,7 @@ func (d Data) Marshal() ([]byte, error) {
 // which it leaves as it is.
 func With(context map[StepID]json.RawMessage, step StepID, output json.RawMessage) map[StepID]json.RawMessage {
 	next := make(map[StepID]json.RawMessage, len(context)+1)
-	for k, v := range context {
-		next[k] = v
-	}
+	maps.Copy(next, context)
 	if len(output) > 0 {
 		next[step] = output
 	}

@@ -45,19 +45,19 @@ func none(t *testing.T, l Log, queue string, shard int, d time.Duration) {
 	}
 }
 
-func prepare(t *testing.T, l Log, queue string, steps ...events.StepID) {
+func prepare(t *testing.T, l Log, steps ...events.StepID) {
 	t.Helper()
 	var patterns []events.Pattern
 	for _, step := range steps {
 		patterns = append(patterns, pattern(step))
 	}
-	if err := l.Prepare(t.Context(), queue, patterns); err != nil {
+	if err := l.Prepare(t.Context(), "q", patterns); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func cuesUntilAcked(t *testing.T, l Log) {
-	prepare(t, l, "q", "one")
+	prepare(t, l, "one")
 	document := inShard(l, 0, 0)
 	want := write(t, l, outcome(document, "one", "w"))
 	write(t, l, outcome(document, "two", "w"))
@@ -83,7 +83,7 @@ func cuesUntilAcked(t *testing.T, l Log) {
 }
 
 func nakDelays(t *testing.T, l Log) {
-	prepare(t, l, "q", "one")
+	prepare(t, l, "one")
 	write(t, l, outcome(inShard(l, 0, 0), "one", "w"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -121,7 +121,7 @@ func nakDelays(t *testing.T, l Log) {
 }
 
 func working(t *testing.T, l Log) {
-	prepare(t, l, "q", "one")
+	prepare(t, l, "one")
 	write(t, l, outcome(inShard(l, 0, 0), "one", "w"))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -146,7 +146,7 @@ func working(t *testing.T, l Log) {
 }
 
 func inFlight(t *testing.T, l Log) {
-	prepare(t, l, "q", "one")
+	prepare(t, l, "one")
 	const documents, most = 40, 7
 	for i := range documents {
 		write(t, l, outcome(inShard(l, 0, i), "one", "w"))
@@ -176,7 +176,7 @@ func inFlight(t *testing.T, l Log) {
 }
 
 func sharedQueue(t *testing.T, l Log) {
-	prepare(t, l, "q", "one")
+	prepare(t, l, "one")
 	const documents = 200
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -217,7 +217,7 @@ func sharedQueue(t *testing.T, l Log) {
 }
 
 func widen(t *testing.T, l Log) {
-	prepare(t, l, "q", "step-0")
+	prepare(t, l, "step-0")
 	const steps = 12
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -235,7 +235,7 @@ func widen(t *testing.T, l Log) {
 	})
 	for i := range steps {
 		step := events.StepID(fmt.Sprintf("step-%d", i))
-		prepare(t, l, "q", step)
+		prepare(t, l, step)
 		write(t, l, outcome(inShard(l, 0, 0), step, "w"))
 		select {
 		case s := <-got:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -65,7 +66,19 @@ func Connect(url string, opts ConnectOptions) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(url, options...)
 	if err != nil {
-		return nil, fmt.Errorf("natslog: connect to %s: %w", url, err)
+		return nil, fmt.Errorf("natslog: connect to %s: %w", redact(url), err)
 	}
 	return nc, nil
+}
+
+// redact returns the servers' addresses without user, password or token.
+func redact(servers string) string {
+	var shown []string
+	for server := range strings.SplitSeq(servers, ",") {
+		if at := strings.LastIndexByte(server, '@'); at >= 0 {
+			server = server[at+1:]
+		}
+		shown = append(shown, strings.TrimSpace(server))
+	}
+	return strings.Join(shown, ", ")
 }

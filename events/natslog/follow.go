@@ -79,15 +79,10 @@ type follower struct {
 // run follows with one consumer. It returns nil if the loop was left.
 func (f *follower) run(ctx context.Context) error {
 	stream := shardName(f.after.Shard)
-	consumer, err := f.l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.after.Seq + 1,
-		AckPolicy: jetstream.AckNonePolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
-		MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
-	})
+	name, err := f.consumer(ctx, stream)
 	if err != nil {
 		return err
 	}
-	name := consumer.CachedInfo().Name
 	defer func() {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
@@ -124,6 +119,23 @@ func (f *follower) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// consumer makes a consumer that begins where the follower stands. One whose
+// making was not answered ends by itself.
+func (f *follower) consumer(ctx context.Context, stream string) (name string, err error) {
+	err = retry(ctx, func(ctx context.Context) error {
+		consumer, err := f.l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: f.after.Seq + 1,
+			AckPolicy: jetstream.AckNonePolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+			MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+		})
+		if err == nil {
+			name = consumer.CachedInfo().Name
+		}
+		return err
+	})
+	return name, err
 }
 
 // take yields m and what has come besides it.

@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -166,9 +167,7 @@ func (l *Log) publishAtomically(ctx context.Context, batch []*write) (last uint6
 	id := nuid.Next()
 	for i, w := range batch {
 		h := make(nats.Header, len(w.msg.Header)+3)
-		for k, v := range w.msg.Header {
-			h[k] = v
-		}
+		maps.Copy(h, w.msg.Header)
 		h[headerBatchID] = []string{id}
 		h[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
 		msg := &nats.Msg{Subject: w.msg.Subject, Header: h, Data: w.msg.Data}

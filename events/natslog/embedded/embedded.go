@@ -4,12 +4,14 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -68,6 +70,9 @@ func Start(conf Config) (*Server, error) {
 		conf.Logger = slog.Default()
 	}
 	opts, err := conf.options()
+	if err == nil {
+		opts.JetStreamMaxStore, err = room(conf.Dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
@@ -89,8 +94,8 @@ func (c Config) options() (*server.Options, error) {
 		JetStream: true, StoreDir: c.Dir,
 		SyncAlways: c.Durability == natslog.Strict,
 		NoSigs:     true, NoSystemAccount: false,
-		JetStreamMaxMemory: 256 << 20, JetStreamMaxStore: 1 << 60, // the disk is the limit
-		MaxPayload: server.MAX_PAYLOAD_SIZE, WriteDeadline: 10 * time.Second,
+		JetStreamMaxMemory: 256 << 20,
+		MaxPayload:         server.MAX_PAYLOAD_SIZE, WriteDeadline: 10 * time.Second,
 	}
 	if c.MaxPayload > 0 {
 		opts.MaxPayload = int32(min(c.MaxPayload, server.MAX_PAYLOAD_MAX_SIZE))
@@ -111,20 +116,9 @@ func (c Config) options() (*server.Options, error) {
 			return nil, err
 		}
 		opts.Cluster = server.ClusterOpts{Name: c.Cluster.Name, Host: host, Port: port}
-		opts.Routes = server.RoutesFromStr(join(c.Cluster.Routes))
+		opts.Routes = server.RoutesFromStr(strings.Join(c.Cluster.Routes, ","))
 	}
 	return opts, nil
-}
-
-func join(urls []string) string {
-	s := ""
-	for i, u := range urls {
-		if i > 0 {
-			s += ","
-		}
-		s += u
-	}
-	return s
 }
 
 // hostPort reads an address, and looks whether it is free: the server itself
@@ -197,6 +191,36 @@ func (s *Server) Stop() {
 		_ = s.lock.Close() // frees the lock
 		s.lock = nil
 	}
+}
+
+// keepFree is how much of the disk the server must leave. Once the disk is
+// full it answers no more until it is started again; at a limit it refuses
+// what comes and goes on when there is room.
+const keepFree = 256 << 20
+
+// room returns how many bytes the server may store: what it has stored and
+// what is free, but for a rest.
+func room(dir string) (int64, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return 0, err
+	}
+	free, err := freeBytes(dir)
+	if err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another server is at work; the lock will tell
+		}
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		if info, err := entry.Info(); err == nil {
+			free += info.Size()
+		}
+		return nil
+	})
+	return max(free-keepFree, keepFree), err
 }
 
 func lockFile(dir string) (*os.File, error) {
