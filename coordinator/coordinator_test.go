@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,25 +25,26 @@ import (
 
 // flow draws services in a row, each with an undo by itself.
 func flow(name string, services ...string) []byte {
-	tasks, edges, last := "", "", "start"
+	var tasks, edges strings.Builder
+	last := "start"
 	for _, s := range services {
-		tasks += fmt.Sprintf(`
+		fmt.Fprintf(&tasks, `
     <serviceTask id="%[1]s"><extensionElements><z:taskDefinition type="%[1]s" retries="3"/></extensionElements></serviceTask>
     <boundaryEvent id="b_%[1]s" attachedToRef="%[1]s"><compensateEventDefinition/></boundaryEvent>
     <serviceTask id="u_%[1]s" isForCompensation="true"><extensionElements><z:taskDefinition type="%[1]s"/></extensionElements></serviceTask>
     <association id="a_%[1]s" sourceRef="b_%[1]s" targetRef="u_%[1]s" associationDirection="One"/>`, s)
-		edges += fmt.Sprintf(`
+		fmt.Fprintf(&edges, `
     <sequenceFlow id="to_%[2]s" sourceRef="%[1]s" targetRef="%[2]s"/>`, last, s)
 		last = s
 	}
-	return []byte(fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?>
+	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
   <process id="%s" isExecutable="true">
     <startEvent id="start"/>%s%s
     <endEvent id="end"/>
     <sequenceFlow id="to_end" sourceRef="%s" targetRef="end"/>
   </process>
-</definitions>`, name, tasks, edges, last))
+</definitions>`, name, tasks.String(), edges.String(), last)
 }
 
 // effects is a service whose effect is an entry in a map.
@@ -350,7 +353,7 @@ func TestTheSameSubmissionIsOneDocument(t *testing.T) {
 	var wins sync.Map
 	for i := range submitters {
 		g.Go(func() error {
-			e := events.Event{Slot: slot, Source: "/test", Worker: fmt.Sprint(i), Time: time.Now(), Data: data}
+			e := events.Event{Slot: slot, Source: "/test", Worker: strconv.Itoa(i), Time: time.Now(), Data: data}
 			standing, err := b.log.Write(t.Context(), e)
 			if err == nil {
 				wins.Store(i, true)

@@ -38,7 +38,7 @@ func (c child) keep(ctx context.Context) error {
 		started := time.Now()
 		err := c.run(ctx, self)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was stopped
 		}
 		if time.Since(started) > time.Minute {
 			pause = childPause

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,7 +85,7 @@ func (a *app) children(nats, dir string) map[string][]string {
 	given("policy", a.settings.policy)
 	given("clamd", a.settings.clamd)
 	given("root", strings.Join(a.settings.roots, ","))
-	given("max-bytes", fmt.Sprint(a.settings.maxBytes))
+	given("max-bytes", strconv.FormatInt(a.settings.maxBytes, 10))
 	children := map[string][]string{
 		"coordinator": append([]string{"coordinator"}, shared...),
 		"server":      append([]string{"server"}, shared...),

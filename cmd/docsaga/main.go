@@ -40,7 +40,7 @@ func main() {
 // execute runs the command line and returns its exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	a := &app{in: in, out: out, errOut: errOut}
-	root := a.root()
+	root := a.root() //nolint:contextcheck // cobra hands the context of ExecuteContext to the commands
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)

@@ -123,7 +123,7 @@ func (a *app) withRecords(ctx context.Context, do func(context.Context, *records
 	if err != nil {
 		return fmt.Errorf("records: %w", err)
 	}
-	defer store.Close()
+	defer store.Close() //nolint:errcheck // only read
 	return do(ctx, store)
 }
 

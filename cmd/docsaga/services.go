@@ -31,7 +31,7 @@ import (
 const defaultDefinition = "pdf-validation"
 
 //go:embed definitions/pdf-validation.bpmn
-var definitions embed.FS //nolint:gochecknoglobals // embedded files must be
+var definitions embed.FS
 
 // drawing returns the BPMN of a file, or of the built-in flow.
 func drawing(path string) ([]byte, error) {
@@ -204,7 +204,7 @@ func (s *system) projector(ctx context.Context) (feed.Reader, func(), error) {
 // reached from here.
 func (s *system) addRecord(ctx context.Context, r *report) error {
 	if _, err := os.Stat(s.recordsURL()); err != nil && !isURL(s.recordsURL()) {
-		return nil //nolint:nilerr // no records here
+		return nil
 	}
 	store, err := records.Open(ctx, s.recordsURL())
 	if err != nil {

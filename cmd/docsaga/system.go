@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -146,8 +147,8 @@ func (s *system) host(ctx context.Context, p parts, work func(context.Context) e
 func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers []feed.Reader) (release func(), err error) {
 	var closers []func()
 	release = func() {
-		for i := len(closers) - 1; i >= 0; i-- {
-			closers[i]()
+		for _, done := range slices.Backward(closers) {
+			done()
 		}
 	}
 	for _, name := range p.services {

@@ -41,7 +41,7 @@ type Visit struct {
 
 // A Rejection is a business no: the step's outcome is rejected, with Code as
 // the reason that a person, a report or a boundary event goes by.
-type Rejection struct {
+type Rejection struct { //nolint:errname // the word of the domain: a rejection is an outcome
 	Code    string // from the service's closed list, such as "not-a-pdf"
 	Message string // for a person; holds no personal data
 	Output  any    // what was found out nevertheless, for those who read the event; or nil

@@ -123,18 +123,17 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 // when it was stopped so, and an error if it cannot go on.
 func (r *Runner) Run(ctx context.Context) error {
 	cues, commands := make(chan struct{}), make(chan struct{})
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.watch(ctx, cues, commands) })
-	g.Go(func() error { return r.keeper.run(ctx, r.conf.Drain) })
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.watch(inner, cues, commands) })
+	g.Go(func() error { return r.keeper.run(inner, r.conf.Drain) })
 	for shard := range r.log.Shards() {
-		g.Go(func() error { return r.follow(ctx, cues, r.service, shard) })
-		g.Go(func() error { return r.follow(ctx, commands, catalog.CommandQueue(r.service), shard) })
+		g.Go(func() error { return r.follow(inner, cues, r.service, shard) })
+		g.Go(func() error { return r.follow(inner, commands, catalog.CommandQueue(r.service), shard) })
 	}
-	err := g.Wait()
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
+	if err := g.Wait(); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // watch prepares the queues for each definition, and tells when each has

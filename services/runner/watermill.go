@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -23,7 +24,7 @@ const (
 // callWrapped runs the handler inside the middlewares. The message's id is
 // that of the visit's slot; what the middlewares return last is the output.
 func (r *Runner) callWrapped(ctx context.Context, j job, v Visit) (json.RawMessage, error) {
-	h := func(msg *message.Message) ([]*message.Message, error) {
+	h := func(msg *message.Message) ([]*message.Message, error) { //nolint:contextcheck // the message carries it, as Watermill wants
 		v.Input = json.RawMessage(msg.Payload)
 		out, err := r.handler.Do(msg.Context(), v)
 		if err != nil {
@@ -36,8 +37,8 @@ func (r *Runner) callWrapped(ctx context.Context, j job, v Visit) (json.RawMessa
 		return []*message.Message{message.NewMessage(j.slot.ID(), message.Payload(raw))}, nil
 	}
 	wrapped := message.HandlerFunc(h)
-	for i := len(r.conf.Middleware) - 1; i >= 0; i-- {
-		wrapped = r.conf.Middleware[i](wrapped)
+	for _, middleware := range slices.Backward(r.conf.Middleware) {
+		wrapped = middleware(wrapped)
 	}
 	msg := message.NewMessage(j.slot.ID(), message.Payload(v.Input))
 	msg.SetContext(ctx)

@@ -52,7 +52,7 @@ func (r *Runner) handle(ctx context.Context, d events.Delivery) error {
 	e := &d.Event
 	if d.Bad != nil {
 		r.conf.Logger.Error("cue is no event; left to the coordinator", "event", e.ID(), "error", d.Bad)
-		return nil
+		return nil //nolint:nilerr // logged; its slot is taken, and all readers take it for a failure
 	}
 	definition, err := r.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
 	if err != nil {
