@@ -27,7 +27,10 @@ func (s *scanner) decode(o *object) ([]byte, decoding) {
 	}
 	for i, name := range names {
 		limit := min(s.limits.Stream, s.budget.left)
-		if s.work -= int64(len(data)); limit <= 0 || s.work <= 0 {
+		if i == 0 {
+			s.work -= int64(len(data))
+		}
+		if limit <= 0 || s.work <= 0 {
 			d.over = true
 			return nil, d
 		}

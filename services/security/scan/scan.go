@@ -153,7 +153,13 @@ type scanner struct {
 	work    int64       // bytes of syntax that may still be read
 }
 
-const maxFindings = 2000
+const (
+	maxFindings = 2000
+	// workFactor is how often a byte of syntax may be read on average: once
+	// from the beginning, and again if a reference points there or a string
+	// has no end.
+	workFactor = 8
+)
 
 func (s *scanner) find(kind Kind, object int, detail string) {
 	key := Finding{Kind: kind, Object: object}
@@ -168,7 +174,7 @@ func (s *scanner) run() {
 	s.seen = make(map[Finding]bool)
 	s.table = make(map[int]int)
 	s.endless = len(s.data)
-	s.work = 8*int64(len(s.data)) + s.limits.Document
+	s.work = workFactor*int64(len(s.data)) + 16<<20
 	s.malware(s.data, 0)
 	s.readAll()
 	s.readReferenced()

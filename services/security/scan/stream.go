@@ -17,6 +17,7 @@ func (s *scanner) open(o *object) {
 	data, state := s.decode(o)
 	if state.filters > 0 { // otherwise they were looked at with the file
 		s.malware(data, o.number)
+		s.work += workFactor * int64(len(data))
 	}
 	kind := s.passOf(o)
 	if state.over {
