@@ -23,6 +23,7 @@ type facts struct {
 	Attachments             []string          `json:"attachments,omitempty"`
 	FormWidgets             *int              `json:"form_widgets,omitempty"`
 	FormValues              *int              `json:"form_values,omitempty"`
+	EmbeddedXML             string            `json:"embedded_xml,omitempty"`
 	Invoice                 *einvoice.Summary `json:"invoice,omitempty"`
 }
 
@@ -46,7 +47,7 @@ func collectFacts(outputs map[events.StepID]json.RawMessage) facts {
 		}
 	}
 	if v, ok := output[validation.Output](outputs, "validation"); ok {
-		f.Invoice = v.Summary
+		f.EmbeddedXML, f.Invoice = v.EmbeddedXML, v.Summary
 	}
 	return f
 }

@@ -115,7 +115,13 @@ func (s *system) handler(ctx context.Context, name string) (h runner.Handler, co
 		return h, conf, part, err
 	case "validation":
 		conf.Concurrency = 8
-		h, err = validation.New(validation.Config{}, files)
+		store, err := records.Open(ctx, s.recordsURL())
+		if err != nil {
+			return nil, conf, part, err
+		}
+		part.release = func() { _ = store.Close() }
+		h, err = validation.New(validation.Config{Ledger: store}, files)
+		return h, conf, part, err
 	case "records":
 		conf.Concurrency = 8
 		store, err := records.Open(ctx, s.recordsURL())
