@@ -135,8 +135,18 @@ func (f *folding) settle() {
 	}
 	f.completeInclusive()
 	if s.joining > 0 && s.incidents == 0 && !s.stuck && !f.d.progresses(s) {
-		s.stuck, s.Reason = true, ReasonDeadlock
+		s.stuck, s.StopStep, s.Reason = true, f.waitingJoin(), ReasonDeadlock
 	}
+}
+
+// waitingJoin returns the oldest join that waits for tokens.
+func (f *folding) waitingJoin() events.StepID {
+	for i := range f.s.Visits() {
+		if v := f.s.Visit(i); v.status == Joining {
+			return f.d.Nodes[v.node].ID
+		}
+	}
+	return ""
 }
 
 func (f *folding) submitted() {
@@ -210,7 +220,12 @@ func (f *folding) unexpected(node int) (int, bool) {
 
 // resolve closes a visit that waited for a person; a failed one may have had
 // an effect, so it stays to be undone.
-func (f *folding) resolve(i int) { f.s.turn(i, f.s.Visit(i), Broken) }
+func (f *folding) resolve(i int) {
+	f.s.turn(i, f.s.Visit(i), Broken)
+	if f.s.incidents == 0 && f.s.Verdict == 0 && !f.s.stuck {
+		f.s.StopStep, f.s.Reason = "", ""
+	}
+}
 
 func (f *folding) decide(i int, v Visit) {
 	n := &f.d.Nodes[v.node]
@@ -289,8 +304,8 @@ func (f *folding) stop(step events.StepID, reason string, verdict events.Result)
 func (f *folding) giveUp() {
 	for i := range f.s.Visits() {
 		if f.s.Visit(i).status == Waiting {
-			f.resolve(i)
 			f.stop(f.s.StopStep, f.s.Reason, events.Failed)
+			f.resolve(i)
 		}
 	}
 	if f.s.stuck {

@@ -1,8 +1,13 @@
 package saga
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -18,6 +23,11 @@ func line(t testing.TB, n int) *Definition {
 	}
 	d.Nodes = append(d.Nodes, Node{ID: "end", Kind: End})
 	d.Flows = append(d.Flows, Flow{ID: "f", From: n, To: n + 1})
+	return compile(t, d)
+}
+
+func compile(t testing.TB, d Definition) *Definition {
+	t.Helper()
 	c, err := Compile(d)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +47,15 @@ func submitted() *events.Event {
 	return &events.Event{Slot: events.DocumentSlot("line", 1, "d", events.Submitted), Position: events.Position{Seq: 1}}
 }
 
+// lineEvents are the events of a line of five that completes.
+func lineEvents() []*events.Event {
+	list := []*events.Event{submitted()}
+	for i, step := range []events.StepID{"s1", "s2", "s3", "s4", "s5"} {
+		list = append(list, outcome(step, uint64(i+2), events.Completed))
+	}
+	return list
+}
+
 func TestALineCompletes(t *testing.T) {
 	d := line(t, 3)
 	s := d.Fold(State{}, submitted())
@@ -49,6 +68,9 @@ func TestALineCompletes(t *testing.T) {
 		if o := Opened(&before, &s); i < 2 && (len(o) != 1 || o[0].Node != i+2 || o[0].Number != 1) {
 			t.Fatalf("after %s: opened %v, want the next step", step, o)
 		}
+		if got, want := d.Cause(&s, "d"), "d."+string(step)+".1.outcome"; got != want {
+			t.Errorf("cause %s, want %s", got, want)
+		}
 	}
 	got := d.Decide(&s, time.Time{})
 	if len(got) != 1 || got[0].Kind != events.Ended || got[0].Result != events.Completed {
@@ -56,35 +78,208 @@ func TestALineCompletes(t *testing.T) {
 	}
 }
 
-func TestARejectionUndoesInReverse(t *testing.T) {
-	d := line(t, 3)
-	s := d.Fold(State{}, submitted())
-	s = d.Fold(s, outcome("s1", 2, events.Completed))
-	s = d.Fold(s, outcome("s2", 3, events.Completed))
-	s = d.Fold(s, outcome("s3", 4, events.Rejected))
-	for i, step := range []events.StepID{"s2", "s1"} {
-		x := d.Decide(&s, time.Time{})
-		if len(x) != 1 || x[0].Kind != events.Undo || x[0].Step != step {
-			t.Fatalf("decisions %v, want undo of %s", x, step)
-		}
-		for j, kind := range []events.Kind{events.Undo, events.Undone} {
-			e := outcome(step, uint64(5+2*i+j), events.Completed)
-			e.Slot.Kind = kind
+func TestFoldingALineAllocatesNothing(t *testing.T) {
+	d, list := line(t, 5), lineEvents()
+	allocs := testing.AllocsPerRun(100, func() {
+		var s State
+		for _, e := range list {
 			s = d.Fold(s, e)
 		}
-	}
-	x := d.Decide(&s, time.Time{})
-	if len(x) != 1 || x[0].Kind != events.Ended || x[0].Result != events.Rejected {
-		t.Fatalf("decisions %v, want ended rejected", x)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations, want none", allocs)
 	}
 }
 
-func BenchmarkFold(b *testing.B) {
-	d := line(b, 5)
-	list := []*events.Event{submitted()}
-	for i, step := range []events.StepID{"s1", "s2", "s3", "s4", "s5"} {
-		list = append(list, outcome(step, uint64(i+2), events.Completed))
+func TestCuesFollowFromTheDefinition(t *testing.T) {
+	d := line(t, 2)
+	cues, commands := d.Cues("s2")
+	if len(cues) != 1 || cues[0].Step != "s1" || cues[0].Kind != events.Outcome {
+		t.Errorf("cues of s2: %v, want the outcome of s1", cues)
 	}
+	if len(commands) != 1+events.MaxAgain || commands[0].Kind != events.Redo {
+		t.Errorf("commands of s2: %v, want redo and every undo", commands)
+	}
+	if cues, _ = d.Cues("s1"); len(cues) != 1 || cues[0].Kind != events.Submitted {
+		t.Errorf("cues of s1: %v, want the submission", cues)
+	}
+	if cues, commands = d.Cues("nobody"); cues != nil || commands != nil {
+		t.Errorf("a stranger has cues %v and commands %v", cues, commands)
+	}
+	if diff := cmp.Diff([]string{"s1", "s2"}, d.Services()); diff != "" {
+		t.Errorf("services (-want +got):\n%s", diff)
+	}
+}
+
+func TestADeadlineIsTheEarliest(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := compile(t, Definition{
+		Name: "line", Version: 1,
+		Nodes: []Node{
+			{ID: "start", Kind: Start},
+			{ID: "a", Kind: Service, Service: "a", Timeout: time.Hour, Default: -1},
+			{ID: "b", Kind: Service, Service: "b", Timeout: time.Minute, Default: -1},
+		},
+		Flows: []Flow{{From: 0, To: 1}, {From: 0, To: 2}},
+	})
+	e := submitted()
+	e.At = start
+	s := d.Fold(State{}, e)
+	if at, ok := s.Deadline(); !ok || !at.Equal(start.Add(time.Minute)) {
+		t.Errorf("deadline %v, %v, want a minute after %v", at, ok, start)
+	}
+	if got := d.Decide(&s, start.Add(time.Minute-1)); got != nil {
+		t.Errorf("too early: %v", got)
+	}
+	got := d.Decide(&s, start.Add(time.Minute))
+	if len(got) != 1 || got[0].Step != "b" || got[0].Result != events.TimedOut {
+		t.Errorf("decisions %v, want b timed-out", got)
+	}
+}
+
+func TestWhatCannotRunIsRefused(t *testing.T) {
+	service := func(id string) Node { return Node{ID: events.StepID(id), Kind: Service, Service: "s", Default: -1} }
+	start, end := Node{ID: "start", Kind: Start}, Node{ID: "end", Kind: End}
+	tests := []struct {
+		name string
+		d    Definition
+		want string
+	}{
+		{"no name", Definition{Version: 1}, "name of the definition"},
+		{"no version", Definition{Name: "d"}, "version 0"},
+		{"empty", Definition{Name: "d", Version: 1}, "no start event"},
+		{"too large", Definition{Name: "d", Version: 1, Nodes: make([]Node, MaxNodes+1)}, "4097 nodes"},
+		{"bad id", Definition{Name: "d", Version: 1, Nodes: []Node{{ID: "a.b", Kind: Start}}}, "cannot name a step"},
+		{"pseudo-step", Definition{Name: "d", Version: 1, Nodes: []Node{{ID: "document", Kind: Start}}}, "cannot name a step"},
+		{"twice", Definition{Name: "d", Version: 1, Nodes: []Node{start, start}}, "same id"},
+		{"flow to nowhere", Definition{Name: "d", Version: 1, Nodes: []Node{start}, Flows: []Flow{{From: 0, To: 7}}}, "no source or no target"},
+		{"into a start", Definition{Name: "d", Version: 1, Nodes: []Node{start, service("a")}, Flows: []Flow{{From: 0, To: 1}, {From: 1, To: 0}}}, "a flow leads into it"},
+		{"out of an end", Definition{Name: "d", Version: 1, Nodes: []Node{start, end}, Flows: []Flow{{From: 0, To: 1}, {From: 1, To: 1}}}, "a flow leads out of it"},
+		{"unreachable", Definition{Name: "d", Version: 1, Nodes: []Node{start, service("a")}}, "cannot be reached"},
+		{"no service", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "a", Kind: Service}}, Flows: []Flow{{From: 0, To: 1}}}, "its service"},
+		{"bad undo", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "a", Kind: Service, Service: "s", Undo: &Undo{Service: "a b"}}}, Flows: []Flow{{From: 0, To: 1}}}, "compensation handler"},
+		{"unknown kind", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "a"}}, Flows: []Flow{{From: 0, To: 1}}}, "unknown kind"},
+		{"loop without a step", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "x", Kind: Exclusive, Default: -1}}, Flows: []Flow{{From: 0, To: 1}, {From: 1, To: 1}}}, "loop without a step"},
+		{"guard that counts for nothing", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "p", Kind: Parallel}, end}, Flows: []Flow{{From: 0, To: 1}, {From: 1, To: 2, Guard: pick{}}}}, "does not choose"},
+		{"boundary without host", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "b", Kind: Boundary, Trigger: ErrorTrigger}}}, "sits on no activity"},
+		{"timer without time", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "t", Kind: Catch, Trigger: TimerTrigger}}, Flows: []Flow{{From: 0, To: 1}}}, "no date, duration or cycle"},
+		{"out of a sub-process", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "p", Kind: SubProcess}, {ID: "in", Kind: Start, Scope: 2}, end}, Flows: []Flow{{From: 0, To: 1}, {From: 2, To: 3}}}, "into or out of a sub-process"},
+		{"in no sub-process", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "a", Kind: Task, Scope: 1}}}, "lies in no sub-process"},
+		{"script without text", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "a", Kind: Script}}, Flows: []Flow{{From: 0, To: 1}}}, "no script"},
+		{"gateway without events", Definition{Name: "d", Version: 1, Nodes: []Node{start, {ID: "g", Kind: EventBased}}, Flows: []Flow{{From: 0, To: 1}}}, "no event stands behind it"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Compile(test.d)
+			if !errors.Is(err, ErrBadDefinition) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want ErrBadDefinition with %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
+	_, err := Compile(Definition{Name: "d", Version: 1, Nodes: []Node{
+		{ID: "start", Kind: Start}, {ID: "a", Kind: Service, Line: 7}, {ID: "b", Kind: Service, Line: 9},
+	}, Flows: []Flow{{From: 0, To: 1}, {From: 1, To: 2}}})
+	for _, want := range []string{"line 7: serviceTask a", "line 9: serviceTask b"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}
+
+func TestCheckFindsWhatDeadlocks(t *testing.T) {
+	step := func(id string) Node {
+		return Node{ID: events.StepID(id), Kind: Service, Service: "s", Default: -1, Pure: true}
+	}
+	split := func(kind, join NodeKind) *Definition {
+		return compile(t, Definition{
+			Name: "d", Version: 1,
+			Nodes: []Node{
+				{ID: "start", Kind: Start}, {ID: "split", Kind: kind, Default: 1}, step("a"), step("b"),
+				{ID: "join", Kind: join, Default: -1}, {ID: "end", Kind: End},
+			},
+			Flows: []Flow{{ID: "1", From: 0, To: 1}, {ID: "2", From: 1, To: 2}, {ID: "3", From: 1, To: 3}, {ID: "4", From: 2, To: 4}, {ID: "5", From: 3, To: 4}, {ID: "6", From: 4, To: 5}},
+		})
+	}
+	tests := []struct {
+		split, join NodeKind
+		wrong       bool
+	}{
+		{Exclusive, Parallel, true}, {Exclusive, Exclusive, false}, {Parallel, Parallel, false},
+		{Parallel, Inclusive, false}, {Exclusive, Inclusive, false},
+	}
+	for _, test := range tests {
+		wrong, _ := split(test.split, test.join).Check()
+		if (len(wrong) > 0) != test.wrong {
+			t.Errorf("%s, then %s: %v", test.split, test.join, wrong)
+		}
+	}
+	_, warnings := split(Parallel, Exclusive).Check()
+	if !slices.ContainsFunc(warnings, func(f *Fault) bool { return strings.Contains(f.Message, "more than once") }) {
+		t.Errorf("no warning of a lost synchronisation: %v", warnings)
+	}
+}
+
+func TestCheckFindsWhatNeverEnds(t *testing.T) {
+	d := compile(t, Definition{
+		Name: "d", Version: 1,
+		Nodes: []Node{{ID: "start", Kind: Start}, {ID: "a", Kind: Service, Service: "s", Default: -1}, {ID: "b", Kind: Service, Service: "s", Default: -1}},
+		Flows: []Flow{{From: 0, To: 1}, {From: 1, To: 2}, {From: 2, To: 1}},
+	})
+	if wrong, _ := d.Check(); len(wrong) != 1 || !strings.Contains(wrong[0].Message, "no end can be reached") {
+		t.Errorf("got %v, want that no end can be reached", wrong)
+	}
+}
+
+func TestBytesThatAreNoStateAreRefused(t *testing.T) {
+	var s State
+	for _, e := range lineEvents() {
+		s = line(t, 5).Fold(s, e)
+	}
+	good, err := s.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range len(good) {
+		if err := new(State).UnmarshalBinary(good[:n]); err == nil {
+			t.Errorf("the first %d of %d bytes are taken for a state", n, len(good))
+		}
+	}
+	good[0]++
+	if err := new(State).UnmarshalBinary(good); err == nil {
+		t.Error("another format is taken for a state")
+	}
+}
+
+func FuzzStateRoundTrip(f *testing.F) {
+	var s State
+	for _, e := range lineEvents() {
+		s = line(f, 5).Fold(s, e)
+		raw, err := s.AppendBinary(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var s, again State
+		if s.UnmarshalBinary(raw) != nil {
+			return
+		}
+		back, err := s.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.UnmarshalBinary(back); err != nil || again != s {
+			t.Errorf("read %x, wrote %x, which is another: %v", raw, back, err)
+		}
+	})
+}
+
+func BenchmarkFold(b *testing.B) {
+	d, list := line(b, 5), lineEvents()
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {

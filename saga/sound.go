@@ -105,7 +105,7 @@ type marking []byte
 // play moves tokens about in one scope in every way that gateways allow, and
 // reports joins that are left with tokens while nothing can move.
 func (c *checker) play(at int) {
-	g := game{d: c.d, at: at, seen: make(map[string]bool)}
+	g := game{d: c.d, at: at, seen: make(map[string]bool), many: -1}
 	g.add(make(marking, len(c.d.Flows)), c.d.scopes[at].starts)
 	for len(g.queue) > 0 && len(g.seen) < maxMarkings {
 		m := g.queue[len(g.queue)-1]
@@ -130,15 +130,12 @@ type game struct {
 	stuck   []int
 	missing map[int][]string
 	many    int
-	manyIs  bool
+	onward  map[int][]bool
 }
 
 // add queues the marking in which tokens have come out of nodes, in every way
 // they can.
 func (g *game) add(m marking, nodes []int) {
-	if !g.manyIs {
-		g.many, g.manyIs = -1, true
-	}
 	if len(nodes) == 0 {
 		if key := string(m); !g.seen[key] {
 			g.seen[key] = true
@@ -197,28 +194,71 @@ func (g *game) ways(i int) [][]int {
 }
 
 // move takes the first step that a marking allows. Steps do not take each
-// other's tokens, so their order does not matter.
+// other's tokens, so their order does not matter. Where paths meet, tokens wait
+// for those that may still come, to see whether two do.
 func (g *game) move(m marking) {
+	held := -1
 	for f, count := range m {
-		if count == 0 || g.d.Flows[f].To >= len(g.d.Nodes) {
-			continue
-		}
 		to := g.d.Flows[f].To
 		n := &g.d.Nodes[to]
-		if (n.Kind == Parallel || n.Kind == Inclusive) && len(n.in) > 1 {
-			continue
+		switch {
+		case count == 0, isJoin(n):
+		case len(n.in) > 1 && n.Kind != End:
+			g.meet(m, f)
+			if held < 0 || g.before(to, g.d.Flows[held].To) {
+				held = f
+			}
+		default:
+			g.pass(m, f)
+			return
 		}
-		next := slices.Clone(m)
-		next[f]--
-		if n.Kind == End && (n.Trigger == TerminateTrigger || n.Trigger == ErrorTrigger) {
-			return // all tokens are taken away
-		}
-		g.add(next, []int{to})
-		return
 	}
-	if !g.joins(m) {
+	if held >= 0 {
+		g.pass(m, held)
+	} else if !g.joins(m) {
 		g.dead(m)
 	}
+}
+
+func isJoin(n *Node) bool { return (n.Kind == Parallel || n.Kind == Inclusive) && len(n.in) > 1 }
+
+// pass moves one token on.
+func (g *game) pass(m marking, f int) {
+	to := g.d.Flows[f].To
+	n := &g.d.Nodes[to]
+	if n.Kind == End && (n.Trigger == TerminateTrigger || n.Trigger == ErrorTrigger) {
+		return // all tokens are taken away
+	}
+	next := slices.Clone(m)
+	next[f]--
+	g.add(next, []int{to})
+}
+
+// meet notes whether more than one token is about to come to a node.
+func (g *game) meet(m marking, f int) {
+	tokens := 0
+	for _, in := range g.d.Nodes[g.d.Flows[f].To].in {
+		tokens += int(m[in])
+	}
+	if tokens > 1 && g.many < 0 {
+		g.many = f
+	}
+}
+
+// before reports whether a token can go from one node to another, but not back.
+func (g *game) before(a, b int) bool { return g.from(a)[b] && !g.from(b)[a] }
+
+// from returns the nodes that a token can go to from a node.
+func (g *game) from(n int) []bool {
+	if g.onward == nil {
+		g.onward = make(map[int][]bool)
+	}
+	if g.onward[n] == nil {
+		marks := make([]bool, len(g.d.Nodes))
+		(&compiler{d: g.d}).spread(n, marks)
+		g.onward[n] = marks
+	}
+	return g.onward[n]
 }
 
 // joins lets the first join go that can, the parallel ones first.
