@@ -148,7 +148,11 @@ func TestAChildThatDiedWhileIdleIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pid := range pool.PIDs() {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		process, err := os.FindProcess(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,7 +178,11 @@ func TestNoChildIsLeftWhenTheContextEnds(t *testing.T) {
 		t.Errorf("Run returned %v, want why it ended", err)
 	}
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		process, err := os.FindProcess(pid)
+		if err != nil {
+			continue // it is gone
+		}
+		if err := process.Signal(syscall.Signal(0)); !errors.Is(err, os.ErrProcessDone) {
 			t.Errorf("child %d: %v, want it gone", pid, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package scan_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/zlib"
 	"encoding/ascii85"
@@ -273,4 +274,51 @@ func TestScanBoundsObjectsAndNesting(t *testing.T) {
 	if got := scan.Scan(deep, scan.Limits{}); !got.Has(scan.Nesting) {
 		t.Errorf("found %v, want nesting", got.Findings)
 	}
+}
+
+func TestScanLooksIntoArchives(t *testing.T) {
+	pack := func(name, content string) string {
+		var out bytes.Buffer
+		w := zip.NewWriter(&out)
+		f, err := w.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	eicar := `X5O!P%@AP[4\PZX54(P^)7CC)7}$` + `EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*`
+	script := string(pdf("<</S/JavaScript/JS(x)>>"))
+	for name, c := range map[string]struct {
+		content string
+		want    scan.Kind
+	}{
+		"malware":                 {pack("a.txt", eicar), scan.Malware},
+		"malware in two archives": {pack("a.zip", pack("b.txt", eicar)), scan.Malware},
+		"a program":               {pack("a.txt", "MZ"+strings.Repeat("\x00", 100)), scan.Executable},
+		"a PDF with script":       {pack("a.pdf", script), scan.JavaScript},
+		"a bomb":                  {pack("a", strings.Repeat("\x00", 3<<20)), scan.Bomb},
+	} {
+		got := scan.File([]byte(c.content), scan.Limits{Stream: 1 << 20})
+		if !within(got, c.want) {
+			t.Errorf("%s: got %+v, want %s", name, got, c.want)
+		}
+	}
+	if got := scan.File([]byte(pack("word/document.xml", "<w/>")), scan.Limits{}); len(got.Findings) != 0 || got.Type != "zip" {
+		t.Errorf("an office document: got %+v, want nothing", got)
+	}
+	if got := scan.File([]byte("PK\x03\x04 and no more"), scan.Limits{}); len(got.Findings) != 0 {
+		t.Errorf("a broken archive: got %+v, want nothing", got)
+	}
+}
+
+// within reports whether a file, or one in it, has a finding of the kind.
+func within(e scan.Embedded, kind scan.Kind) bool {
+	return slices.ContainsFunc(e.Findings, func(f scan.Finding) bool { return f.Kind == kind }) ||
+		slices.ContainsFunc(e.Embedded, func(inner scan.Embedded) bool { return within(inner, kind) })
 }

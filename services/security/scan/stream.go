@@ -123,13 +123,17 @@ func (s *scanner) file(object int, data []byte) Embedded {
 	switch e.Type {
 	case "executable", "script":
 		s.find(Executable, object, e.Type)
-	case "pdf":
+	case "pdf", "zip":
 		if s.depth+1 >= s.limits.Depth {
 			s.find(Unscanned, object, "files within files beyond the limit")
 			break
 		}
 		inner := scanner{data: data, limits: s.limits, budget: s.budget, depth: s.depth + 1}
-		inner.run()
+		if e.Type == "zip" {
+			inner.runZIP()
+		} else {
+			inner.run()
+		}
 		e.Findings, e.Embedded = inner.result.Findings, inner.result.Embedded
 	}
 	return e
