@@ -12,7 +12,16 @@ type Delivery struct {
 	Event   Event
 	Bad     error // why the message is no event; nil if it is one
 	Attempt int   // how often it was handed out, from 1
+	Message       // as the log holds it
 	Receipt
+}
+
+// A Message is what the log holds at a position, whether it is an event or
+// not. It must not be changed.
+type Message struct {
+	Subject string
+	Header  Header
+	Data    []byte
 }
 
 // A Receipt says what became of a delivery.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -184,24 +185,23 @@ func (l *Log) Submission(_ context.Context, document events.DocumentID) (events.
 	return l.at(position)
 }
 
-// History returns all events of a document in order. A message that is no
-// event is left out, and the error then wraps [events.ErrBadEvent]; the events
-// are returned all the same.
-func (l *Log) History(_ context.Context, document events.DocumentID) (good []events.Event, err error) {
+// History returns all events of a document in order. For a message that is no
+// event it has the fact that this stands for, as [events.Delivery.Fact] says.
+func (l *Log) History(_ context.Context, document events.DocumentID) ([]events.Event, error) {
 	if err := events.CheckID(document); err != nil {
 		return nil, fmt.Errorf("memlog: history: %w", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var history []events.Event
 	for _, position := range l.subject[document] {
 		e, bad := l.at(position)
-		if bad != nil {
-			err = fmt.Errorf("memlog: history of %s: at %v: %w", document, position, bad)
-			continue
+		d := events.Delivery{Event: e, Bad: bad}
+		if fact, ok := d.Fact(); ok {
+			history = append(history, *fact)
 		}
-		good = append(good, e)
 	}
-	return good, err
+	return history, nil
 }
 
 // Last returns the sequence of the last message of a shard; 0 if it is empty.
@@ -257,7 +257,11 @@ func (l *Log) after(p events.Position) (batch []events.Delivery, changed <-chan 
 	for len(batch) < followBatch && p.Seq < uint64(len(l.logs[p.Shard])) {
 		p.Seq++
 		e, bad := l.at(p)
-		batch = append(batch, events.Delivery{Event: e, Bad: bad, Attempt: 1})
+		m := &l.logs[p.Shard][p.Seq-1]
+		batch = append(batch, events.Delivery{
+			Event: e, Bad: bad, Attempt: 1,
+			Message: events.Message{Subject: m.subject, Header: maps.Clone(m.header), Data: bytes.Clone(m.data)},
+		})
 	}
 	return slices.Clip(batch), l.changed
 }

@@ -182,5 +182,8 @@ func delivery(m *nats.Msg, shard int) (events.Delivery, error) {
 	}
 	e, bad := events.Decode(m.Subject, m.Header, m.Data)
 	e.Position, e.At = events.Position{Shard: shard, Seq: meta.Sequence.Stream}, meta.Timestamp.UTC()
-	return events.Delivery{Event: e, Bad: bad, Attempt: int(meta.NumDelivered)}, nil
+	return events.Delivery{
+		Event: e, Bad: bad, Attempt: int(meta.NumDelivered),
+		Message: events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data},
+	}, nil
 }
