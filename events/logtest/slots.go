@@ -220,8 +220,13 @@ func badMessages(t *testing.T, l Log) {
 		t.Fatal(err)
 	}
 	got, err := l.History(t.Context(), "a")
-	if !errors.Is(err, events.ErrBadEvent) || len(got) != 1 || same(got[0], good) != "" {
-		t.Errorf("history: %v, %v; want the good event and %v", got, err, events.ErrBadEvent)
+	if err != nil || len(got) != 4 || same(got[0], good) != "" {
+		t.Fatalf("history: %v, %v; want the good event and three that stand for what is none", got, err)
+	}
+	for _, e := range got[1:] {
+		if e.Result != events.Failed || e.Slot.Step != "junk" || !strings.Contains(string(e.Data), events.CodeMalformed) {
+			t.Errorf("history has %+v, want a failure as malformed", e)
+		}
 	}
 	standing, err := l.Write(t.Context(), junk)
 	if !errors.Is(err, events.ErrTaken) || !errors.Is(err, events.ErrBadEvent) || standing.Slot != junk.Slot {

@@ -1,6 +1,7 @@
 package natslog
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,9 +51,9 @@ func (l *Log) Submission(ctx context.Context, document events.DocumentID) (event
 }
 
 // History returns all events of a document in order. It contains whatever was
-// acknowledged before the call. A message that is no event is left out, and
-// the error then wraps [events.ErrBadEvent] once for each; the events are
-// returned all the same. A document that nobody knows has no events.
+// acknowledged before the call. For a message that is no event it has the fact
+// that this stands for, as [events.Delivery.Fact] says. A document that nobody
+// knows has no events.
 func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events.Event, error) {
 	if err := events.CheckID(document); err != nil {
 		return nil, fmt.Errorf("natslog: history: %w", err)
@@ -73,20 +74,18 @@ func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events
 		})
 	}
 	wg.Wait()
-	var good []events.Event
-	var bad []error
+	history := make([]events.Event, 0, len(found))
 	for i, err := range errs {
-		switch {
-		case err == nil:
-			good = append(good, found[i])
-		case errors.Is(err, events.ErrBadEvent) || errors.Is(err, events.ErrBadSubject):
-			bad = append(bad, fmt.Errorf("natslog: history of %s: at %v: %w", document, found[i].Position, err))
-		default:
+		if err != nil && !errors.Is(err, events.ErrBadEvent) && !errors.Is(err, events.ErrBadSubject) {
 			return nil, fmt.Errorf("natslog: history of %s: %w", document, err)
 		}
+		d := events.Delivery{Event: found[i], Bad: err}
+		if e, ok := d.Fact(); ok {
+			history = append(history, *e)
+		}
 	}
-	slices.SortFunc(good, func(a, b events.Event) int { return int(a.Position.Seq) - int(b.Position.Seq) })
-	return good, errors.Join(bad...)
+	slices.SortFunc(history, func(a, b events.Event) int { return cmp.Compare(a.Position.Seq, b.Position.Seq) })
+	return history, nil
 }
 
 // submissionSubject covers the submission of a document to any definition.
