@@ -2,6 +2,7 @@ package pdfium
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -88,6 +89,9 @@ func (e *engine) inspect(pdf []byte, want Want) (report Report, err error) {
 	}
 	if err := s.read(); err != nil {
 		return Report{}, err
+	}
+	if e.arena.refused.Load() {
+		s.fault("memory", errors.New("the limit was reached, parts may be missing"))
 	}
 	return s.report, nil
 }

@@ -131,6 +131,16 @@ func TestTextStopsAtItsLimit(t *testing.T) {
 	}
 }
 
+func TestAPictureThatDoesNotFitIntoMemoryIsAFault(t *testing.T) {
+	conf := pdfiumtest.Config(t)
+	conf.MemoryPages = 512
+	pool := pdfiumtest.Pool(t, conf)
+	got, err := pool.Inspect(t.Context(), onePage("0 0 9 9 re f"), pdfium.Want{Text: true, Pictures: []int{0}, Side: 4000})
+	if err != nil || got.Pages != 1 || len(got.Pictures) != 0 || !strings.Contains(strings.Join(got.Faults, "\n"), "memory: the limit was reached") {
+		t.Errorf("got %d pictures, faults %q, %v, want none and the fault named", len(got.Pictures), got.Faults, err)
+	}
+}
+
 func TestAPageOfAnySizeIsDrawnWithinTheLimit(t *testing.T) {
 	pool := pdfiumtest.Pool(t, pdfium.Config{})
 	for _, box := range []string{"[0 0 1000000000 1000000000]", "[0 0 1 1000000]", "[0 0 0 0]", "[0 0 1e38 1e38]", "[5 5 -5 -5]"} {

@@ -12,7 +12,6 @@ type decoding struct {
 	out     int64 // decoded bytes, of the filter that gave most
 	filters int
 	over    bool // a limit ended it
-	opaque  bool // the last filter is one of those for pictures, or unknown
 }
 
 // decode undoes the filters of a stream as far as they are known and the
@@ -34,28 +33,12 @@ func (s *scanner) decode(o *object) ([]byte, decoding) {
 			d.over = true
 			return nil, d
 		}
-		var out []byte
-		used := len(data)
-		switch name {
-		case "FlateDecode", "Fl":
-			out, used = inflate(data, limit)
-		case "LZWDecode", "LZW":
-			early := true
-			if v, ok := params[i]["EarlyChange"]; ok {
-				early = s.resolve(v).num != 0
-			}
-			out, used = unLZW(data, early, limit)
-		case "ASCIIHexDecode", "AHx":
-			out = unASCIIHex(data)
-		case "ASCII85Decode", "A85":
-			out = unASCII85(data, limit)
-		case "RunLengthDecode", "RL":
-			out, used = unRunLength(data, limit)
-		case "Crypt":
+		if name == "Crypt" {
 			continue // the identity, or encrypted and beyond us
-		default:
-			d.opaque = true
-			return nil, d
+		}
+		out, used, known := s.undo(name, data, params[i], limit)
+		if !known {
+			return nil, d // a filter for pictures, or none at all
 		}
 		s.budget.left -= int64(len(out))
 		d.out = max(d.out, int64(len(out)))
@@ -66,6 +49,31 @@ func (s *scanner) decode(o *object) ([]byte, decoding) {
 		data = s.unpredict(out, params[i])
 	}
 	return data, d
+}
+
+// undo undoes one filter. It returns what comes out and how many bytes of data
+// that took.
+func (s *scanner) undo(name string, data []byte, params map[string]value, limit int64) (out []byte, used int, known bool) {
+	used = len(data)
+	switch name {
+	case "FlateDecode", "Fl":
+		out, used = inflate(data, limit)
+	case "LZWDecode", "LZW":
+		early := true
+		if v, ok := params["EarlyChange"]; ok {
+			early = s.resolve(v).num != 0
+		}
+		out, used = unLZW(data, early, limit)
+	case "ASCIIHexDecode", "AHx":
+		out = unASCIIHex(data)
+	case "ASCII85Decode", "A85":
+		out = unASCII85(data, limit)
+	case "RunLengthDecode", "RL":
+		out, used = unRunLength(data, limit)
+	default:
+		return nil, 0, false
+	}
+	return out, used, true
 }
 
 // encoded returns the bytes of a stream as they stand in the file.
