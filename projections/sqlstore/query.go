@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -116,12 +117,23 @@ func conditions(prefix string, f projections.Filter) query {
 		q.and(`words LIKE ? ESCAPE '!'`, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(f.Text))+"%")
 	}
 	if !f.Since.IsZero() {
-		q.and(`submitted_at >= ?`, f.Since.UnixNano())
+		q.and(`submitted_at >= ?`, bound(f.Since))
 	}
 	if !f.Until.IsZero() {
-		q.and(`submitted_at < ?`, f.Until.UnixNano())
+		q.and(`submitted_at < ?`, bound(f.Until))
 	}
 	return q
+}
+
+// bound returns a time in nanoseconds since 1970, as near as they can say it.
+func bound(t time.Time) int64 {
+	switch {
+	case t.Year() < 1700:
+		return math.MinInt64
+	case t.Year() > 2250:
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // A place is where a page ends.
