@@ -10,17 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/docsaga/docsaga/services/pdfium"
 	"github.com/docsaga/docsaga/services/samples"
 )
 
 // TestMain lets the test binary be the program: pools of PDF readers and
-// dev --processes start it again with arguments.
+// dev --processes start it again with arguments. No test may leave a goroutine.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == pdfium.WorkerCommand || os.Getenv("DOCSAGA_TEST_MAIN") != "") {
 		main()
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // docsaga runs the command line in this process.

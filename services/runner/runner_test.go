@@ -72,6 +72,9 @@ func (f *fake) Undo(_ context.Context, v runner.Visit) error {
 	return nil
 }
 
+// pass lets time pass on the bubble's clock.
+func pass(d time.Duration) { <-time.After(d) }
+
 func always(output string) func(context.Context, runner.Visit) (any, error) {
 	return func(context.Context, runner.Visit) (any, error) { return json.RawMessage(output), nil }
 }
@@ -148,7 +151,7 @@ func (s *stage) outcome(at events.Slot) (events.Event, events.Data) {
 			}
 			return e, data
 		}
-		time.Sleep(100 * time.Millisecond) // the bubble's clock
+		pass(100 * time.Millisecond)
 	}
 	s.Fatalf("nothing was written into %s", at.ID())
 	return events.Event{}, events.Data{}
@@ -235,7 +238,7 @@ func TestAVisitThatKillsItsWorkersIsFailedWithoutBeingRun(t *testing.T) {
 				_ = d // the worker dies with it
 				break
 			}
-			time.Sleep(31 * time.Second) // the bubble's clock: the ack wait runs out
+			pass(31 * time.Second)
 		}
 		h := &fake{do: always(`{}`)}
 		s.host("left", h, runner.Config{})
@@ -249,7 +252,7 @@ func TestAVisitThatKillsItsWorkersIsFailedWithoutBeingRun(t *testing.T) {
 func TestSlowWorkKeepsItsDelivery(t *testing.T) {
 	play(t, func(s *stage) {
 		h := &fake{do: func(context.Context, runner.Visit) (any, error) {
-			time.Sleep(4 * time.Minute) // eight times the ack wait
+			pass(4 * time.Minute) // eight times the ack wait
 			return nil, nil
 		}}
 		s.host("left", h, runner.Config{})
@@ -287,7 +290,7 @@ func TestALoserUndoesWhatItDid(t *testing.T) {
 				s.host("left", h, runner.Config{})
 				s.submit()
 				s.outcome(slot("left", events.Outcome))
-				time.Sleep(time.Minute) // the bubble's clock: nothing more comes
+				pass(time.Minute)
 				want := 1
 				if standing == events.Completed {
 					want = 0
@@ -402,7 +405,7 @@ func TestStoppingFinishesTheWorkAtHand(t *testing.T) {
 		started := make(chan struct{})
 		stop := s.host("left", &fake{do: func(context.Context, runner.Visit) (any, error) {
 			close(started)
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 			return nil, nil
 		}}, runner.Config{})
 		s.submit()
