@@ -85,10 +85,10 @@ func (c *compiler) enclose() {
 			return
 		}
 		s := &d.scopes[n.Scope]
-		switch {
-		case n.Kind == EventSub:
+		if n.Kind == EventSub {
 			s.subs = append(s.subs, i)
-		case n.Kind == Start:
+		}
+		if n.Kind == Start {
 			s.starts = append(s.starts, i)
 		}
 	}
@@ -219,11 +219,8 @@ func (c *compiler) checkFlows() {
 			if d.Flows[f].Guard == nil || n.Kind == Exclusive || n.Kind == Inclusive {
 				continue
 			}
-			switch n.Kind {
-			case Parallel, EventBased:
+			if n.decides = n.Kind != Parallel && n.Kind != EventBased; !n.decides {
 				c.fault(n, "flow %s has a condition; this gateway does not choose", d.Flows[f].ID)
-			default:
-				n.decides = true
 			}
 		}
 	}

@@ -201,7 +201,7 @@ func (d *Definition) mustUndo(s *State, i int) bool {
 	}
 	switch v.status {
 	case Done, Broken, Late, Stopped, Recalled:
-	case Open, Joining, Refused, Waiting, Undoing, UndoFailed, Reverted, Closed, Watching, Leaving:
+	case Open, Joining, Refused, Waiting, Undoing, UndoFailed, Reverted, Closed, Watching, Leaving, Looping:
 		return false
 	}
 	for at := int(v.parent) - 1; at >= 0; at = int(s.Visit(at).parent) - 1 {

@@ -4,7 +4,7 @@ import "fmt"
 
 // A Fault is one thing that is wrong with a definition. It wraps
 // [ErrBadDefinition].
-type Fault struct {
+type Fault struct { //nolint:errname // it is listed as a finding as often as it is returned
 	Element string // the BPMN element, such as serviceTask
 	ID      string // its id
 	Line    int    // in the file, or 0

@@ -13,8 +13,8 @@ import (
 )
 
 // line returns a definition of n steps in a row, each with an undo.
-func line(t testing.TB, n int) *Definition {
-	t.Helper()
+func line(tb testing.TB, n int) *Definition {
+	tb.Helper()
 	d := Definition{Name: "line", Version: 1, Nodes: []Node{{ID: "start", Kind: Start}}}
 	for i := range n {
 		id := events.StepID("s" + string(rune('1'+i)))
@@ -23,14 +23,14 @@ func line(t testing.TB, n int) *Definition {
 	}
 	d.Nodes = append(d.Nodes, Node{ID: "end", Kind: End})
 	d.Flows = append(d.Flows, Flow{ID: "f", From: n, To: n + 1})
-	return compile(t, d)
+	return compile(tb, d)
 }
 
-func compile(t testing.TB, d Definition) *Definition {
-	t.Helper()
+func compile(tb testing.TB, d Definition) *Definition {
+	tb.Helper()
 	c, err := Compile(d)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
@@ -197,8 +197,12 @@ func TestCheckFindsWhatDeadlocks(t *testing.T) {
 		return compile(t, Definition{
 			Name: "d", Version: 1,
 			Nodes: []Node{
-				{ID: "start", Kind: Start}, {ID: "split", Kind: kind, Default: 1}, step("a"), step("b"),
-				{ID: "join", Kind: join, Default: -1}, {ID: "end", Kind: End},
+				{ID: "start", Kind: Start},
+				{ID: "split", Kind: kind, Default: 1},
+				step("a"),
+				step("b"),
+				{ID: "join", Kind: join, Default: -1},
+				{ID: "end", Kind: End},
 			},
 			Flows: []Flow{{ID: "1", From: 0, To: 1}, {ID: "2", From: 1, To: 2}, {ID: "3", From: 1, To: 3}, {ID: "4", From: 2, To: 4}, {ID: "5", From: 3, To: 4}, {ID: "6", From: 4, To: 5}},
 		})
@@ -242,7 +246,7 @@ func TestBytesThatAreNoStateAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range len(good) {
+	for n := range good {
 		if err := new(State).UnmarshalBinary(good[:n]); err == nil {
 			t.Errorf("the first %d of %d bytes are taken for a state", n, len(good))
 		}

@@ -1,12 +1,6 @@
 package saga
 
-import (
-	"encoding/json"
-	"slices"
-	"strconv"
-
-	"github.com/docsaga/docsaga/events"
-)
+import "github.com/docsaga/docsaga/events"
 
 // open begins the visit that a token has come for.
 func (f *folding) open(node int, parent uint16) {
@@ -191,75 +185,6 @@ func (f *folding) completed(i int) {
 	f.leave(int(v.node), v.parent)
 }
 
-// nextItem goes on in a loop.
-func (f *folding) nextItem(v Visit) {
-	at := int(v.parent) - 1
-	if at < 0 || f.s.Visit(at).status != Looping {
-		return
-	}
-	loop := f.d.Nodes[v.node].Loop
-	count := int(f.s.Visit(at).bits) //nolint:gosec // at most MaxItems
-	if loop.Until != nil {
-		value, err := loop.Until.Eval(f.vars(f.counts(at, count, int(v.item))))
-		if err == nil && isTrue(value) {
-			f.interruptIn(at)
-			return
-		}
-	}
-	if loop.Sequential && int(v.item) < count {
-		f.beginItem(at, int(v.item)+1)
-	}
-}
-
-// counts returns the names by which models know how far a loop is.
-func (f *folding) counts(loop, count, item int) json.RawMessage {
-	done, active := 0, 0
-	for i := loop + 1; i < f.s.Visits(); i++ {
-		if v := f.s.Visit(i); int(v.parent) == loop+1 && v.item > 0 {
-			if v.status == Open {
-				active++
-			} else {
-				done++
-			}
-		}
-	}
-	n := strconv.Itoa
-	return json.RawMessage(`{"numberOfInstances":` + n(count) + `,"numberOfCompletedInstances":` + n(done) +
-		`,"numberOfActiveInstances":` + n(active) + `,"numberOfTerminatedInstances":0,"nrOfInstances":` + n(count) +
-		`,"nrOfCompletedInstances":` + n(done) + `,"nrOfActiveInstances":` + n(active) + `,"loopCounter":` + n(item) + `}`)
-}
-
-// items returns how many items a loop has.
-func (f *folding) items(loop *Loop) (int, bool) {
-	vars := f.vars(nil)
-	count := 0
-	if loop.Items == nil {
-		value, err := loop.Count.Eval(vars)
-		if err != nil || json.Unmarshal(value, &count) != nil {
-			return 0, false
-		}
-	} else {
-		list, ok := evalList(loop.Items, vars)
-		if !ok {
-			return 0, false
-		}
-		count = len(list)
-	}
-	return count, count >= 0 && count <= MaxItems
-}
-
-func evalList(x Expression, vars Vars) ([]json.RawMessage, bool) {
-	value, err := x.Eval(vars)
-	if err != nil {
-		return nil, false
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) != nil || list == nil {
-		return nil, false
-	}
-	return list, true
-}
-
 // interrupt takes the tokens of a visit, and of all that lies in it, away.
 func (f *folding) interrupt(i int) {
 	f.abandon(i)
@@ -345,78 +270,6 @@ func (f *folding) openSub(start int, parent uint16) {
 	f.enter(i)
 	f.note(start)
 	f.leave(start, uint16(i+1)) //nolint:gosec // bounded
-}
-
-// raise looks for what catches an error or escalation: the boundary events of
-// the visit it comes from, if any, then scope by scope outwards the event
-// sub-processes in it and the boundary events on it.
-func (f *folding) raise(t Trigger, code string, from int, parent uint16) (caught, interrupted bool) {
-	if from >= 0 {
-		if caught, interrupted = f.catchOn(t, code, from); caught {
-			return caught, interrupted
-		}
-	}
-	inner := -1 // the event sub-process that it comes out of: it does not catch its own
-	for at := int(parent) - 1; ; {
-		if start, ok := f.subFor(t, code, at, inner); ok {
-			f.openSub(start, uint16(at+1)) //nolint:gosec // bounded
-			return true, !f.d.Nodes[start].Continues
-		}
-		if at < 0 {
-			return false, false
-		}
-		if caught, interrupted = f.catchOn(t, code, at); caught {
-			return caught, interrupted
-		}
-		v := f.s.Visit(at)
-		inner, at = int(v.node), int(v.parent)-1
-	}
-}
-
-// subFor returns the start of an event sub-process that catches in a scope.
-func (f *folding) subFor(t Trigger, code string, at, inner int) (int, bool) {
-	scope := 0
-	if at >= 0 {
-		v := f.s.Visit(at)
-		if f.d.isLoop(v) {
-			return 0, false
-		}
-		scope = int(v.node) + 1
-	}
-	subs := f.d.scopes[scope].subs
-	k := slices.IndexFunc(subs, func(sub int) bool {
-		return sub != inner && f.d.Nodes[f.d.scopes[sub+1].starts[0]].catch(t, code)
-	})
-	if k < 0 {
-		return 0, false
-	}
-	return f.d.scopes[subs[k]+1].starts[0], true
-}
-
-func (f *folding) catchOn(t Trigger, code string, i int) (caught, interrupted bool) {
-	v := f.s.Visit(i)
-	n := &f.d.Nodes[v.node]
-	if n.Loop != nil && v.item > 0 {
-		return false, false // the boundary events are those of the loop as a whole
-	}
-	for _, b := range n.catches {
-		boundary := &f.d.Nodes[b]
-		if !boundary.catch(t, code) {
-			continue
-		}
-		if !boundary.Continues {
-			f.interrupt(i)
-		}
-		f.note(b)
-		f.leave(b, v.parent)
-		return true, !boundary.Continues
-	}
-	return false, false
-}
-
-// catch reports whether a boundary or start event catches what is raised.
-func (n *Node) catch(t Trigger, code string) bool {
-	return n.Trigger == t && (n.Code == "" || n.Code == code)
 }
 
 // recall marks what a compensation event undoes: what was completed in its

@@ -39,7 +39,7 @@ func (d *Definition) Settle(x Decision, history []events.Event) (events.Result, 
 	}
 	if err != nil {
 		data.Error = &events.Error{Code: CodeExpression, Message: err.Error()}
-		return events.Failed, data, nil
+		return events.Failed, data, nil //nolint:nilerr // the failure is the outcome
 	}
 	return x.Result, data, nil
 }

@@ -62,15 +62,16 @@ func tell(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := drawn + "\n---\n"
+	var out strings.Builder
+	out.WriteString(drawn + "\n---\n")
 	teller := &teller{t: t, d: d, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for line := range strings.Lines(lines) {
 		line = strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "=>") {
-			out += line + "\n=> " + teller.line(line) + "\n"
+			out.WriteString(line + "\n=> " + teller.line(line) + "\n")
 		}
 	}
-	return out
+	return out.String()
 }
 
 type teller struct {
@@ -209,29 +210,30 @@ func (w *teller) told() string {
 			open = append(open, name)
 		case saga.Joining, saga.Leaving, saga.Looping, saga.Undoing, saga.UndoFailed, saga.Waiting, saga.Watching, saga.Recalled:
 			open = append(open, name+" "+v.Status().String())
-		default:
+		case saga.Done, saga.Refused, saga.Broken, saga.Late, saga.Stopped, saga.Reverted, saga.Closed:
 		}
 	}
 	for _, v := range w.d.ToUndo(&w.s) {
 		undo = append(undo, fmt.Sprintf("%s.%d", w.d.Nodes[v.Node()].ID, v.Number()))
 	}
-	told := w.s.Phase().String()
+	var told strings.Builder
+	told.WriteString(w.s.Phase().String())
 	if w.s.Phase() == saga.Ended {
-		told += " " + w.s.Verdict.String()
+		told.WriteString(" " + w.s.Verdict.String())
 	}
 	if w.s.Reason != "" {
-		told += " (" + strings.TrimPrefix(string(w.s.StopStep)+" ", " ") + w.s.Reason + ")"
+		told.WriteString(" (" + strings.TrimPrefix(string(w.s.StopStep)+" ", " ") + w.s.Reason + ")")
 	}
 	for _, part := range []struct {
 		name string
 		list []string
 	}{{"passed", w.passed}, {"coordinator", w.wrote}, {"open", open}, {"to undo", undo}} {
 		if len(part.list) > 0 {
-			told += "; " + part.name + " " + strings.Join(part.list, ", ")
+			told.WriteString("; " + part.name + " " + strings.Join(part.list, ", "))
 		}
 	}
 	if w.s.Anomalies > 0 {
-		told += fmt.Sprintf("; anomalies %d", w.s.Anomalies)
+		fmt.Fprintf(&told, "; anomalies %d", w.s.Anomalies)
 	}
-	return told
+	return told.String()
 }

@@ -134,15 +134,11 @@ func (f *folding) arrive(flow int, parent uint16) {
 	}
 	node := f.d.Flows[flow].To
 	n := &f.d.Nodes[node]
-	switch n.Kind {
-	case Parallel, Inclusive:
-		if len(n.in) > 1 && !f.join(node, flow, parent) {
-			return
-		}
+	if n.Kind != Parallel && n.Kind != Inclusive {
+		f.come(node, parent)
+	} else if len(n.in) < 2 || f.join(node, flow, parent) {
 		f.note(node)
 		f.leave(node, parent)
-	default:
-		f.come(node, parent)
 	}
 }
 
@@ -154,10 +150,10 @@ func (f *folding) come(node int, parent uint16) {
 		return
 	}
 	f.note(node)
-	switch n.Kind {
-	case End, Throw:
+	switch {
+	case n.Kind == End, n.Kind == Throw:
 		f.throw(n, node, parent)
-	case EventBased:
+	case n.Kind == EventBased:
 		f.await(n, parent)
 	default:
 		f.leave(node, parent)

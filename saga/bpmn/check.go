@@ -91,7 +91,7 @@ func (r *Report) add(level string, faults []*saga.Fault) {
 // fail adds what makes a definition unable to run.
 func (r *Report) fail(err error) {
 	var list interface{ Unwrap() []error }
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the join itself is wanted, not one deep in it
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		list = joined
 	}
 	if f := (*saga.Fault)(nil); list == nil && errors.As(err, &f) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,54 +28,6 @@ type Options struct {
 	Script      *Script                     // nil: messages come by themselves
 	Definitions map[string]*saga.Definition // those that may be called, by name
 	Start       time.Time                   // zero: 2026-01-01T00:00:00Z
-}
-
-// A Script says what others do. Its JSON form is
-//
-//	{"steps": {"charge": [{"output": {"paid": true}}, {"reject": "no-money"}]},
-//	 "messages": [{"name": "paid", "key": "order-1", "data": {"sum": 5}}],
-//	 "signals": [{"name": "stop"}]}
-//
-// A step's n-th visit takes its n-th entry, later ones the last. One entry may
-// stand without the list.
-type Script struct {
-	Steps    map[string]Plays `json:"steps"`
-	Messages []Message        `json:"messages"`
-	Signals  []Message        `json:"signals"`
-}
-
-// Plays are what a step's visits do.
-type Plays []Play
-
-// UnmarshalJSON reads a list or one entry.
-func (p *Plays) UnmarshalJSON(raw []byte) error {
-	var list []Play
-	if err := json.Unmarshal(raw, &list); err == nil {
-		*p = list
-		return nil
-	}
-	var one Play
-	if err := json.Unmarshal(raw, &one); err != nil {
-		return fmt.Errorf("dryrun: script of a step: %w", err)
-	}
-	*p = Plays{one}
-	return nil
-}
-
-// A Play is what one visit of a step does: put something out, reject with a
-// code, fail, or do nothing, so that timers go on.
-type Play struct {
-	Output json.RawMessage `json:"output"`
-	Reject string          `json:"reject"`
-	Fail   string          `json:"fail"`
-	Wait   bool            `json:"wait"`
-}
-
-// A Message is sent to whoever waits for its name and, if it has one, key.
-type Message struct {
-	Name string          `json:"name"`
-	Key  string          `json:"key"`
-	Data json.RawMessage `json:"data"`
 }
 
 // A Result is where a document came.
@@ -216,25 +169,20 @@ func (r *runner) play(i int) (bool, error) {
 		Definition: r.d.Name, Version: r.d.Version, Document: document,
 		Step: n.ID, Visit: v.Number(), Kind: events.Outcome, Again: 1,
 	}
-	switch v.Status() {
-	case saga.Undoing:
+	open := v.Status() == saga.Open
+	switch {
+	case v.Status() == saga.Undoing:
 		slot.Kind = events.Undone
 		r.result.Undone = append(r.result.Undone, n.Drawn())
 		return true, r.put(slot, events.Completed, events.Data{})
-	case saga.Open:
-		switch n.Kind {
-		case saga.Service, saga.User:
-			return r.work(n, slot, i)
-		case saga.Call:
-			return true, r.call(n, slot, i)
-		default:
-			return r.deliver(n, slot, i)
-		}
-	case saga.Watching:
+	case open && (n.Kind == saga.Service || n.Kind == saga.User):
+		return r.work(n, slot, i)
+	case open && n.Kind == saga.Call:
+		return true, r.call(n, slot, i)
+	case open, v.Status() == saga.Watching:
 		return r.deliver(n, slot, i)
-	default:
-		return false, nil
 	}
+	return false, nil
 }
 
 // scripted returns what the script says that a visit does.
@@ -336,93 +284,6 @@ func (r *runner) call(n *saga.Node, slot events.Slot, i int) error {
 	return r.complete(n, slot, i, output)
 }
 
-// deliver gives a visit the first message or signal that it waits for.
-func (r *runner) deliver(n *saga.Node, slot events.Slot, i int) (bool, error) {
-	switch n.Trigger {
-	case saga.MessageTrigger:
-		if n.Kind == saga.Throw || n.Kind == saga.End {
-			return false, nil
-		}
-		k := slices.IndexFunc(r.messages, func(m Message) bool {
-			return m.Name == n.Event && (m.Key == "" || n.Key == nil || m.Key == r.key(n, i))
-		})
-		if k < 0 {
-			return false, nil
-		}
-		m := r.messages[k]
-		r.messages = slices.Delete(r.messages, k, k+1)
-		return true, r.complete(n, slot, i, m.Data)
-	case saga.SignalTrigger:
-		k := slices.IndexFunc(r.signals, func(m Message) bool { return m.Name == n.Event })
-		if k < 0 || n.Kind == saga.Throw || n.Kind == saga.End {
-			return false, nil
-		}
-		return true, r.broadcast(k)
-	case saga.NoTrigger, saga.TimerTrigger, saga.ErrorTrigger, saga.EscalationTrigger, saga.CompensationTrigger, saga.TerminateTrigger:
-	}
-	return false, nil
-}
-
-// broadcast gives a signal to all that wait for it now.
-func (r *runner) broadcast(k int) error {
-	m := r.signals[k]
-	r.signals = slices.Delete(r.signals, k, k+1)
-	for i, waiting := 0, r.state.Visits(); i < waiting; i++ {
-		v := r.state.Visit(i)
-		n := &r.d.Nodes[v.Node()]
-		if v.Status() != saga.Open && v.Status() != saga.Watching || n.Trigger != saga.SignalTrigger || n.Event != m.Name {
-			continue
-		}
-		slot := events.Slot{
-			Definition: r.d.Name, Version: r.d.Version, Document: document,
-			Step: n.ID, Visit: v.Number(), Kind: events.Outcome, Again: 1,
-		}
-		if err := r.complete(n, slot, i, m.Data); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *runner) key(n *saga.Node, i int) string {
-	raw, err := events.Data{Context: r.contextOf(i)}.Marshal()
-	if err != nil {
-		return ""
-	}
-	value, err := n.Key.Eval(saga.Vars{Data: raw, Now: r.now})
-	if err != nil {
-		return ""
-	}
-	var text string
-	if json.Unmarshal(value, &text) != nil {
-		return string(value)
-	}
-	return text
-}
-
-// deliverAny gives the first visit that waits for a message or signal one.
-func (r *runner) deliverAny() (bool, error) {
-	for _, status := range []saga.Status{saga.Open, saga.Watching} {
-		for i := range r.state.Visits() {
-			v := r.state.Visit(i)
-			n := &r.d.Nodes[v.Node()]
-			if v.Status() != status {
-				continue
-			}
-			switch n.Trigger {
-			case saga.MessageTrigger:
-				r.messages = append(r.messages, Message{Name: n.Event})
-			case saga.SignalTrigger:
-				r.signals = append(r.signals, Message{Name: n.Event})
-			default:
-				continue
-			}
-			return r.play(i)
-		}
-	}
-	return false, nil
-}
-
 // put writes an event into the log of the run.
 func (r *runner) put(slot events.Slot, result events.Result, data events.Data) error {
 	if data.Context == nil && slot.Kind == events.Outcome {
@@ -458,7 +319,5 @@ func (r *runner) keep(step events.StepID, output json.RawMessage) {
 	if json.Unmarshal(output, &members) != nil {
 		return
 	}
-	for name, value := range members {
-		r.result.Variables[name] = value
-	}
+	maps.Copy(r.result.Variables, members)
 }
