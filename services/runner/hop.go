@@ -27,7 +27,7 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) 
 	before := d.Before(e)
 	base := job{
 		definition: d, cue: e, context: events.With(data.Context, e.Slot.Step, data.Output),
-		vars: saga.Vars{Step: e.Slot.Step, Data: e.Data},
+		vars: saga.Vars{Step: e.Slot.Step, Data: e.Data, Now: e.At},
 	}
 	if reach > saga.Direct {
 		history, err := r.log.History(ctx, e.Slot.Document)
@@ -67,7 +67,7 @@ func (j *job) inLoop(after *saga.State, visit int) error {
 	if err != nil {
 		return fmt.Errorf("runner: context of %s: %w", j.slot.ID(), err)
 	}
-	j.vars = saga.Vars{Data: raw, Names: j.vars.Names}
+	j.vars = saga.Vars{Data: raw, Names: j.vars.Names, Now: j.vars.Now}
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (r *Runner) redo(d *saga.Definition, e *events.Event, data events.Data) []j
 	}
 	return []job{{
 		definition: d, node: &d.Nodes[n], slot: e.Slot.Of(events.Outcome), cue: e,
-		vars: saga.Vars{Data: e.Data}, context: data.Context,
+		vars: saga.Vars{Data: e.Data, Now: e.At}, context: data.Context,
 	}}
 }
 
@@ -123,6 +123,6 @@ func (j *job) replay(history []events.Event) (saga.State, error) {
 	if err != nil {
 		return before, fmt.Errorf("runner: context of %s: %w", j.cue.ID(), err)
 	}
-	j.vars = saga.Vars{Data: raw}
+	j.vars = saga.Vars{Data: raw, Now: j.cue.At}
 	return before, nil
 }

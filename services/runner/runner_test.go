@@ -37,7 +37,7 @@ const flow = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" x
     <parallelGateway id="join"/>
     <sequenceFlow id="f6" sourceRef="join" targetRef="last"/>
     <serviceTask id="last"><extensionElements><z:taskDefinition type="last" retries="3"/>
-      <z:ioMapping><z:input source="=left.n + right.n" target="sum"/></z:ioMapping></extensionElements></serviceTask>
+      <z:ioMapping><z:input source="=left.n + right.n" target="of.sum"/><z:output source="=of.sum * 2" target="twice"/></z:ioMapping></extensionElements></serviceTask>
     <sequenceFlow id="f7" sourceRef="last" targetRef="end"/>
     <endEvent id="end"/>
   </process>
@@ -165,8 +165,8 @@ func TestAJoinStartsTheStepOnceWithWhatAllBranchesPutOut(t *testing.T) {
 		s.host("last", last, runner.Config{})
 		s.submit()
 		e, data := s.outcome(slot("last", events.Outcome))
-		if e.Result != events.Completed || string(data.Output) != `{"sum":42}` {
-			t.Errorf("last is %v with output %s, want completed with the sum of both branches", e.Result, data.Output)
+		if e.Result != events.Completed || string(data.Output) != `{"twice":84}` || string(last.visits[0].Input) != `{"of":{"sum":42}}` {
+			t.Errorf("last is %v with output %s of input %s, want completed with twice the sum of both branches", e.Result, data.Output, last.visits[0].Input)
 		}
 		if len(last.visits) != 1 {
 			t.Errorf("last was called %d times, want once", len(last.visits))

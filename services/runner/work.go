@@ -77,9 +77,11 @@ func (r *Runner) handle(ctx context.Context, d events.Delivery) error {
 // do does one visit and writes what became of it.
 func (r *Runner) do(ctx context.Context, j job) error {
 	if j.attempt > 1 {
-		if standing, err := r.log.Read(ctx, j.slot); err == nil {
+		standing, err := r.log.Read(ctx, j.slot)
+		if err == nil || errors.Is(err, events.ErrBadEvent) {
 			return r.lost(ctx, j, &standing)
-		} else if !errors.Is(err, events.ErrNotFound) {
+		}
+		if !errors.Is(err, events.ErrNotFound) {
 			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 		}
 	}
@@ -93,6 +95,9 @@ func (r *Runner) do(ctx context.Context, j job) error {
 		result, data.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", j.attempt)}
 	default:
 		data.Output, err = r.call(ctx, j, visit)
+		if err == nil {
+			data.Output, err = j.mapped(data.Output)
+		}
 		if rejection, ok := AsRejection(err); ok {
 			result, data.Error = events.Rejected, &events.Error{Code: rejection.Code, Message: rejection.Message}
 			if data.Output, err = marshal(rejection.Output); err != nil {
@@ -168,7 +173,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d events
 	slot := e.Slot
 	slot.Kind = events.Undone
 	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, context: data.Context, attempt: d.Attempt}
-	j.vars = saga.Vars{Data: e.Data}
+	j.vars = saga.Vars{Data: e.Data, Now: e.At}
 	visit, err := j.visit()
 	if err == nil {
 		visit.Output = data.Output
@@ -197,17 +202,9 @@ func (j *job) visit() (Visit, error) {
 		Document: j.slot.Document, Definition: j.slot.Definition, Version: j.slot.Version,
 		Step: j.slot.Step, Number: j.slot.Visit, Attempt: j.attempt,
 	}
-	input := make(map[string]json.RawMessage, len(j.node.Inputs))
-	for _, in := range j.node.Inputs {
-		value, err := in.Source.Eval(j.vars)
-		if err != nil {
-			return v, fmt.Errorf("runner: input %s of %s: %w", in.Target, j.slot.Step, err)
-		}
-		input[in.Target] = value
-	}
 	var err error
 	if len(j.node.Inputs) > 0 {
-		v.Input, err = json.Marshal(input)
+		v.Input, err = saga.Map(j.node.Inputs, j.vars)
 	} else {
 		v.Input, err = json.Marshal(j.context)
 	}
@@ -234,6 +231,19 @@ func (r *Runner) call(ctx context.Context, j job, v Visit) (output json.RawMessa
 		return nil, err
 	}
 	return marshal(out)
+}
+
+// mapped returns what the step puts out: what its handler returned or, if the
+// definition says so, what is made of that.
+func (j *job) mapped(output json.RawMessage) (json.RawMessage, error) {
+	if len(j.node.Outputs) == 0 {
+		return output, nil
+	}
+	raw, err := events.Data{Output: output, Context: j.context}.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("runner: output of %s: %w", j.slot.Step, err)
+	}
+	return saga.Map(j.node.Outputs, saga.Vars{Step: j.slot.Step, Data: raw, Now: j.cue.At})
 }
 
 func (r *Runner) callUndo(ctx context.Context, v Visit) (err error) {
