@@ -77,17 +77,36 @@ func readFrame(r io.Reader, header any) ([]byte, error) {
 	if headLen > maxHeader || bodyLen > maxBody {
 		return nil, fmt.Errorf("pdfium: read frame of %d and %d bytes: %w", headLen, bodyLen, ErrTooLarge)
 	}
-	head, body := make([]byte, headLen), make([]byte, bodyLen)
-	if _, err := io.ReadFull(r, head); err != nil {
+	head, err := readBytes(r, int(headLen))
+	if err != nil {
 		return nil, fmt.Errorf("pdfium: read frame: %w", err)
 	}
-	if _, err := io.ReadFull(r, body); err != nil {
+	body, err := readBytes(r, int(bodyLen))
+	if err != nil {
 		return nil, fmt.Errorf("pdfium: read frame: %w", err)
 	}
 	if err := json.Unmarshal(head, header); err != nil {
 		return nil, fmt.Errorf("pdfium: read frame: %w", err)
 	}
 	return body, nil
+}
+
+// readBytes reads n bytes. Memory grows with what arrives, not with what was
+// announced.
+func readBytes(r io.Reader, n int) ([]byte, error) {
+	const step = 4 << 20
+	out := make([]byte, min(n, step))
+	if _, err := io.ReadFull(r, out); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	for len(out) < n {
+		have := len(out)
+		out = append(out, make([]byte, min(n-have, max(step, have)))...)
+		if _, err := io.ReadFull(r, out[have:]); err != nil {
+			return nil, io.ErrUnexpectedEOF
+		}
+	}
+	return out, nil
 }
 
 // blobs returns the byte strings of r in the order in which they travel.
