@@ -72,7 +72,7 @@ func (b *builder) flow(from, to int, guard Expression) {
 func (b *builder) block(scope int) (in, out int) {
 	kinds := []string{"step", "sequence", "exclusive", "parallel", "error"}
 	if b.rich {
-		kinds = append(kinds, "loop", "sub", "items", "timer", "inclusive", "deadline", "task")
+		kinds = append(kinds, "loop", "sub", "items", "timer", "inclusive", "deadline", "task", "recall", "terminate", "escalation", "race", "aside")
 	}
 	if b.depth++; b.depth > 4 {
 		kinds = kinds[:1]
@@ -106,6 +106,17 @@ func (b *builder) block(scope int) (in, out int) {
 	case "timer":
 		n := b.node(Node{Kind: Catch, Trigger: TimerTrigger, Clock: after(time.Hour), Scope: scope})
 		return n, n
+	case "recall":
+		n := b.node(Node{Kind: Throw, Trigger: CompensationTrigger, Scope: scope})
+		return n, n
+	case "terminate":
+		return b.terminated(scope)
+	case "escalation":
+		return b.escalated(scope)
+	case "race":
+		return b.race(scope)
+	case "aside":
+		return b.aside(scope)
 	case "task":
 		n := b.node(Node{Kind: Task, Scope: scope})
 		return n, n
@@ -172,6 +183,72 @@ func (b *builder) sub(scope int) int {
 	b.flow(start, first, nil)
 	b.flow(last, end, nil)
 	return n
+}
+
+// terminated draws a sub-process whose branches race for a terminate event.
+func (b *builder) terminated(scope int) (in, out int) {
+	n := b.node(Node{Kind: SubProcess, Scope: scope})
+	start, fork := b.node(Node{Kind: Start, Scope: n + 1}), b.node(Node{Kind: Parallel, Scope: n + 1})
+	b.flow(start, fork, nil)
+	for _, trigger := range []Trigger{NoTrigger, TerminateTrigger} {
+		first, last := b.block(n + 1)
+		b.flow(fork, first, nil)
+		b.flow(last, b.node(Node{Kind: End, Trigger: trigger, Scope: n + 1}), nil)
+	}
+	return n, n
+}
+
+// escalated draws a sub-process out of which something is raised, with or
+// without an end to it.
+func (b *builder) escalated(scope int) (in, out int) {
+	in = b.node(Node{Kind: SubProcess, Scope: scope})
+	start, raise := b.node(Node{Kind: Start, Scope: in + 1}), b.node(Node{Kind: Throw, Trigger: EscalationTrigger, Code: "x", Scope: in + 1})
+	b.flow(start, raise, nil)
+	first, last := b.block(in + 1)
+	b.flow(raise, first, nil)
+	b.flow(last, b.node(Node{Kind: End, Scope: in + 1}), nil)
+	goesOn := rapid.Bool().Draw(b.t, "goes on")
+	event := b.node(Node{Kind: Boundary, Trigger: EscalationTrigger, Host: in, Scope: scope, Continues: goesOn})
+	first, last = b.block(scope)
+	b.flow(event, first, nil)
+	if goesOn {
+		b.flow(last, b.node(Node{Kind: End, Scope: scope}), nil)
+		return in, in
+	}
+	out = b.node(Node{Kind: Exclusive, Scope: scope})
+	b.flow(in, out, nil)
+	b.flow(last, out, nil)
+	return in, out
+}
+
+// race draws an event-based gateway.
+func (b *builder) race(scope int) (in, out int) {
+	in, out = b.node(Node{Kind: EventBased, Scope: scope}), b.node(Node{Kind: Exclusive, Scope: scope})
+	for i := range 2 {
+		event := b.node(Node{Kind: Catch, Trigger: TimerTrigger, Clock: after(time.Duration(i+1) * time.Hour), Scope: scope})
+		first, last := b.block(scope)
+		b.flow(in, event, nil)
+		b.flow(event, first, nil)
+		b.flow(last, out, nil)
+	}
+	return in, out
+}
+
+// aside draws a sub-process with an event sub-process in it.
+func (b *builder) aside(scope int) (in, out int) {
+	in = b.sub(scope)
+	sub := b.node(Node{Kind: EventSub, Scope: in + 1})
+	start := b.node(Node{
+		Kind: Start, Trigger: rapid.SampledFrom([]Trigger{TimerTrigger, ErrorTrigger}).Draw(b.t, "trigger"), Clock: after(time.Minute),
+		Continues: rapid.Bool().Draw(b.t, "goes on"), Scope: sub + 1,
+	})
+	if b.d.Nodes[start].Trigger == ErrorTrigger {
+		b.d.Nodes[start].Continues = false
+	}
+	first, last := b.block(sub + 1)
+	b.flow(start, first, nil)
+	b.flow(last, b.node(Node{Kind: End, Scope: sub + 1}), nil)
+	return in, in
 }
 
 func randomDefinition(t *rapid.T, rich bool) *Definition {

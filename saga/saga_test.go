@@ -211,8 +211,11 @@ func TestCheckFindsWhatDeadlocks(t *testing.T) {
 		split, join NodeKind
 		wrong       bool
 	}{
-		{Exclusive, Parallel, true}, {Exclusive, Exclusive, false}, {Parallel, Parallel, false},
-		{Parallel, Inclusive, false}, {Exclusive, Inclusive, false},
+		{Exclusive, Parallel, true},
+		{Exclusive, Exclusive, false},
+		{Parallel, Parallel, false},
+		{Parallel, Inclusive, false},
+		{Exclusive, Inclusive, false},
 	}
 	for _, test := range tests {
 		wrong, _ := split(test.split, test.join).Check()

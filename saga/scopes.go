@@ -97,7 +97,7 @@ func (f *folding) setTimer(i, n int) {
 	case at.IsZero():
 		f.s.turn(i, v, Closed)
 	default:
-		v.bits, v.again = deadline(at), uint8(min(n, 255)) //nolint:gosec // bounded
+		v.bits = deadline(at)
 		f.s.set(i, v)
 	}
 }
@@ -109,12 +109,16 @@ func (f *folding) arm(host int) {
 	}
 }
 
+// maxCount is how far the times that a timer went off are counted; a timer
+// that repeats more often than that does so for ever.
+const maxCount = 1<<16 - 1
+
 func (f *folding) watch(node, host, n int) {
 	if f.s.Verdict != 0 {
 		return
 	}
 	i := f.s.Visits()
-	v := Visit{node: uint16(node), number: f.next(node), parent: uint16(host + 1), status: Watching, again: uint8(min(n, 255))} //nolint:gosec // bounded
+	v := Visit{node: uint16(node), number: f.next(node), parent: uint16(host + 1), status: Watching, item: uint16(min(n, maxCount))} //nolint:gosec // bounded
 	if !f.s.add(v) {
 		f.s.Anomalies++
 		return
@@ -250,7 +254,7 @@ func (f *folding) watched(i int, v Visit) {
 		}
 	}
 	if n.Continues {
-		f.watch(int(v.node), host, int(v.again)+1)
+		f.watch(int(v.node), host, int(v.item)+1)
 	}
 	if n.Kind == Boundary {
 		f.leave(int(v.node), f.s.Visit(host).parent)

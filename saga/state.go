@@ -96,7 +96,7 @@ type Visit struct {
 	status Status
 	again  uint8  // number of the last undo command
 	parent uint16 // index of the visit that it lies in or sits on, plus 1; 0 is the document
-	item   uint16 // of one item of a loop: which, from 1; behind an event-based gateway: index of the first of the group, plus 1
+	item   uint16 // of one item of a loop: which, from 1; behind an event-based gateway: index of the first of the group, plus 1; of what watches: for which time
 	bits   uint64 // deadline in Unix milliseconds; for a join, the flows on which a token waits; for a loop, how many items
 }
 

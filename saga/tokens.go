@@ -150,14 +150,15 @@ func (f *folding) come(node int, parent uint16) {
 		return
 	}
 	f.note(node)
-	switch {
-	case n.Kind == End, n.Kind == Throw:
+	if n.Kind == End || n.Kind == Throw {
 		f.throw(n, node, parent)
-	case n.Kind == EventBased:
-		f.await(n, parent)
-	default:
-		f.leave(node, parent)
+		return
 	}
+	if n.Kind == EventBased {
+		f.await(n, parent)
+		return
+	}
+	f.leave(node, parent)
 }
 
 // throw does what an event does that needs nobody else.

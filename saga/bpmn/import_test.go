@@ -219,7 +219,7 @@ func TestCheckReportsWhatIsWrongAndWhatIsOdd(t *testing.T) {
 }
 
 func TestTheReferenceFlowIsSound(t *testing.T) {
-	if r := Check(readFile(t, pdfValidation)); !r.Sound || len(r.Findings) > 0 {
+	if r := Check(reference(t)); !r.Sound || len(r.Findings) > 0 {
 		t.Errorf("findings %v", r.Findings)
 	}
 }
@@ -267,7 +267,7 @@ func TestALargeFileIsReadInTime(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(readFile(f, pdfValidation))
+	f.Add(reference(f))
 	f.Add(task(`<subProcess id="t"><task id="in"/></subProcess>`))
 	f.Add(task(`<task id="t"><multiInstanceLoopCharacteristics><loopCardinality>3</loopCardinality></multiInstanceLoopCharacteristics></task>`))
 	f.Fuzz(func(t *testing.T, source []byte) {

@@ -14,19 +14,18 @@ import (
 	"github.com/docsaga/docsaga/saga"
 )
 
-func readFile(tb testing.TB, name string) []byte {
+// reference returns the file of the reference flow.
+func reference(tb testing.TB) []byte {
 	tb.Helper()
-	source, err := os.ReadFile(name)
+	source, err := os.ReadFile("../../cmd/docsaga/definitions/pdf-validation.bpmn")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return source
 }
 
-const pdfValidation = "../../cmd/docsaga/definitions/pdf-validation.bpmn"
-
 func TestTheReferenceFlowIsRead(t *testing.T) {
-	d, err := Parse(readFile(t, pdfValidation), 3)
+	d, err := Parse(reference(t), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func TestTheReferenceFlowIsRead(t *testing.T) {
 }
 
 func TestInputsAreTakenFromTheContext(t *testing.T) {
-	d, err := Parse(readFile(t, pdfValidation), 1)
+	d, err := Parse(reference(t), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

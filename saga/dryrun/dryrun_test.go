@@ -3,6 +3,7 @@ package dryrun
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,11 +18,12 @@ func file(drawn string) []byte {
 <process id="p" isExecutable="true">` + drawn + `</process></definitions>`)
 }
 
-func flows(pairs ...string) (drawn string) {
+func flows(pairs ...string) string {
+	var drawn strings.Builder
 	for i := 0; i+1 < len(pairs); i += 2 {
-		drawn += `<sequenceFlow id="` + pairs[i] + "-" + pairs[i+1] + `" sourceRef="` + pairs[i] + `" targetRef="` + pairs[i+1] + `"/>`
+		drawn.WriteString(`<sequenceFlow id="` + pairs[i] + "-" + pairs[i+1] + `" sourceRef="` + pairs[i] + `" targetRef="` + pairs[i+1] + `"/>`)
 	}
-	return drawn
+	return drawn.String()
 }
 
 func service(id string) string {
@@ -79,19 +81,25 @@ func TestADryRunSaysWhereADocumentGoes(t *testing.T) {
 		trace, undone                  []string
 		variable, value                string
 	}{
-		{name: "a step's output steers a loop", drawn: loop, script: `{"steps":{"a":[{"output":{"again":true}},{"output":{"again":false}}]}}`,
-			state: "completed", trace: []string{"s", "m", "a", "x", "m", "a", "x", "e"}, variable: "again", value: "false"},
+		{
+			name: "a step's output steers a loop", drawn: loop, script: `{"steps":{"a":[{"output":{"again":true}},{"output":{"again":false}}]}}`,
+			state: "completed", trace: []string{"s", "m", "a", "x", "m", "a", "x", "e"}, variable: "again", value: "false",
+		},
 		{name: "a message by itself", drawn: message, state: "completed", trace: []string{"s", "m", "e"}},
-		{name: "a message of the script", drawn: message, variables: `{"order":"7"}`, script: `{"messages":[{"name":"paid","key":"8"},{"name":"paid","key":"7","data":{"sum":5}}]}`,
-			state: "completed", trace: []string{"s", "m", "e"}, variable: "sum", value: "5"},
+		{
+			name: "a message of the script", drawn: message, variables: `{"order":"7"}`, script: `{"messages":[{"name":"paid","key":"8"},{"name":"paid","key":"7","data":{"sum":5}}]}`,
+			state: "completed", trace: []string{"s", "m", "e"}, variable: "sum", value: "5",
+		},
 		{name: "a message that does not come", drawn: message, script: `{}`, state: "waiting", trace: []string{"s"}},
 		{name: "a person in time", drawn: timer, state: "completed", trace: []string{"s", "u", "e"}},
 		{name: "a person too late", drawn: timer, script: `{"steps":{"u":{"wait":true}}}`, state: "completed", trace: []string{"s", "b", "late"}},
 		{name: "a rejection", drawn: two, script: `{"steps":{"b":{"reject":"no-money"}}}`, state: "rejected", trace: []string{"s", "a"}, undone: []string{"a"}},
 		{name: "a failure", drawn: two, script: `{"steps":{"a":{"fail":"broken"}}}`, state: "failed", trace: []string{"s"}, undone: []string{"a"}},
 		{name: "a signal to oneself", drawn: signal, state: "completed", trace: []string{"s", "f", "t", "e", "w", "e"}},
-		{name: "items", drawn: items, variables: `{"list":[2,3]}`, script: `{"steps":{"a":[{"output":{"n":10}},{"output":{"n":100}}]}}`,
-			state: "completed", trace: []string{"s", "a", "a", "a", "e"}, variable: "out", value: "[20,300]"},
+		{
+			name: "items", drawn: items, variables: `{"list":[2,3]}`, script: `{"steps":{"a":[{"output":{"n":10}},{"output":{"n":100}}]}}`,
+			state: "completed", trace: []string{"s", "a", "a", "a", "e"}, variable: "out", value: "[20,300]",
+		},
 		{name: "mapped output", drawn: mapped, script: `{"steps":{"a":{"output":{"raw":1}}}}`, state: "completed", trace: []string{"s", "a", "e"}, variable: "kept", value: "2"},
 	}
 	for _, test := range tests {
