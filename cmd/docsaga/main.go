@@ -137,6 +137,7 @@ Settings come from flags, then from DOCSAGA_* variables (DOCSAGA_NATS for
 		a.submitCommand(), a.listCommand(), a.statusCommand(), a.historyCommand(),
 		a.definitionCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(), workerCommand(),
 	)
+	root.AddCommand(a.verifyCommand())
 	root.AddCommand(a.verbCommands()...)
 	for _, cmd := range root.Commands() {
 		wrapArgs(cmd)

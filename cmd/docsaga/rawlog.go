@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/verify"
+	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/bpmn"
+)
+
+// A rawLog reads the saga log as plain streams, without the code that serves it.
+type rawLog struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	streams []jetstream.Stream // by shard
+	graphs  map[events.DefinitionRef]*verify.Graph
+}
+
+func newRawLog(ctx context.Context, nc *nats.Conn) (*rawLog, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	r := &rawLog{nc: nc, js: js, graphs: make(map[events.DefinitionRef]*verify.Graph)}
+	for {
+		s, err := js.Stream(ctx, fmt.Sprintf("DOCSAGA_%d", len(r.streams)))
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("verify: stream %d: %w", len(r.streams), err)
+		}
+		r.streams = append(r.streams, s)
+	}
+	if len(r.streams) == 0 {
+		return nil, fmt.Errorf("verify: %w", natslog.ErrNotProvisioned)
+	}
+	return r, r.definitions(ctx)
+}
+
+// definitions reads the tables of all deployed definitions.
+func (r *rawLog) definitions(ctx context.Context) error {
+	kv, err := r.js.KeyValue(ctx, "DOCSAGA_definitions")
+	if err != nil {
+		return fmt.Errorf("verify: definitions: %w", err)
+	}
+	keys, err := kv.ListKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("verify: definitions: %w", err)
+	}
+	for key := range keys.Keys() {
+		entry, err := kv.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("verify: definition %s: %w", key, err)
+		}
+		var name string
+		var version int
+		for i := len(key) - 1; i > 0; i-- {
+			if key[i] == '.' {
+				name = key[:i]
+				_, _ = fmt.Sscan(key[i+1:], &version) // 0 is refused below
+				break
+			}
+		}
+		d, err := bpmn.Parse(entry.Value(), version)
+		if err != nil {
+			return fmt.Errorf("verify: definition %s: %w", key, err)
+		}
+		r.graphs[events.DefinitionRef{Name: name, Version: version}] = graphOf(d)
+	}
+	return nil
+}
+
+// graphOf takes from a definition the tables that the checker needs: data, not
+// behaviour.
+func graphOf(d *saga.Definition) *verify.Graph {
+	g := &verify.Graph{Next: make(map[events.StepID][]events.StepID), Must: make(map[events.StepID]bool), May: make(map[events.StepID]bool)}
+	for _, h := range d.Hops() {
+		g.Next[h.From] = append(g.Next[h.From], h.To)
+	}
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		switch {
+		case n.Kind == saga.EventSub, n.Kind == saga.Boundary && !n.Continues && n.Trigger != saga.CompensationTrigger,
+			(n.Kind == saga.Throw || n.Kind == saga.End) && (n.Trigger == saga.CompensationTrigger || n.Trigger == saga.TerminateTrigger):
+			g.Recalls = true
+		}
+		if n.Undo == nil {
+			continue
+		}
+		if plain(d, n) {
+			g.Must[n.ID] = true
+		} else {
+			g.May[n.ID] = true
+		}
+	}
+	return g
+}
+
+// plain reports whether a step is in no loop, and in no sub-process that has
+// an undo of its own.
+func plain(d *saga.Definition, n *saga.Node) bool {
+	if n.Loop != nil {
+		return false
+	}
+	for at := n.Scope; at > 0; at = d.Nodes[at-1].Scope {
+		if d.Nodes[at-1].Undo != nil || d.Nodes[at-1].Loop != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// check feeds a checker all that the log holds now.
+func (r *rawLog) check(ctx context.Context, grace time.Duration) (*verify.Checker, error) {
+	conf := verify.Config{Shards: len(r.streams), Graph: func(name string, version int) (*verify.Graph, bool) {
+		g, ok := r.graphs[events.DefinitionRef{Name: name, Version: version}]
+		return g, ok
+	}}
+	if grace > 0 {
+		conf.OpenAfter = time.Now().Add(-grace)
+	}
+	c := verify.New(conf)
+	for shard, s := range r.streams {
+		info, err := s.Info(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("verify: shard %d: %w", shard, err)
+		}
+		if err := r.read(ctx, c, shard, info.State.LastSeq); err != nil {
+			return nil, fmt.Errorf("verify: shard %d: %w", shard, err)
+		}
+		c.Extent(verify.Extent{Shard: shard, First: info.State.FirstSeq, Last: info.State.LastSeq, Deleted: info.State.NumDeleted})
+	}
+	log, err := natslog.Open(ctx, r.nc, natslog.Options{})
+	if err == nil && log.Shards() != len(r.streams) {
+		err = fmt.Errorf("there are %d streams of %d shards: %w", len(r.streams), log.Shards(), natslog.ErrDrift)
+	}
+	c.Settings(err)
+	return c, nil
+}
+
+// read feeds the checker a shard's messages, without their data.
+func (r *rawLog) read(ctx context.Context, c *verify.Checker, shard int, last uint64) error {
+	if last == 0 {
+		return nil
+	}
+	consumer, err := r.js.OrderedConsumer(ctx, fmt.Sprintf("DOCSAGA_%d", shard), jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(2000))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	stop := context.AfterFunc(ctx, messages.Stop)
+	defer stop()
+	for {
+		m, err := messages.Next(jetstream.NextMaxWait(10 * time.Second))
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if errors.Is(err, nats.ErrTimeout) {
+			return nil // what is missing at the end, the extent tells
+		}
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		c.Take(&verify.Message{Shard: shard, Seq: meta.Sequence.Stream, Subject: m.Subject(), Header: events.Header(m.Headers()), At: meta.Timestamp})
+		if meta.Sequence.Stream >= last {
+			return nil
+		}
+	}
+}

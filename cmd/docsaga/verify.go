@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/events/verify"
+)
+
+type verifyOptions struct {
+	store       string
+	submitted   string
+	effects     string
+	effectSteps []string
+	grace       time.Duration
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check on the raw log that nothing was lost, doubled or left half undone",
+		Long: `Reads the raw streams, of a running server or of a stopped one's directory, and
+checks docsaga's invariants by code of its own. Prints a line for each with
+what was looked at and what breaches it. Exit code 1 if anything does.
+
+--submitted names a file with a line {"document":"...","answered":true} for each
+submission, kept by whoever submitted; --effects one with a line
+{"document":"...","step":"...","visit":1} for each effect that exists.`,
+		Example: `  docsaga verify
+  docsaga verify --store docsaga-data --submitted submitted.jsonl -o json
+  docsaga verify --grace 1m            while documents are under way`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.store, "store", "", "directory of a server that is stopped, instead of --nats; it is copied, not changed")
+	f.StringVar(&o.submitted, "submitted", "", "record of what was submitted, JSON lines")
+	f.StringVar(&o.effects, "effects", "", "record of the effects that exist, JSON lines")
+	f.StringSliceVar(&o.effectSteps, "effect-steps", nil, "with --effects: the steps whose effects the record holds")
+	f.DurationVar(&o.grace, "grace", 0, "documents touched within this time may be open")
+	return cmd
+}
+
+func (a *app) verify(ctx context.Context, o verifyOptions) error {
+	submitted, err := readLines[verify.Submission](o.submitted)
+	if err != nil {
+		return err
+	}
+	effects, err := readLines[verify.Effect](o.effects)
+	if err != nil {
+		return err
+	}
+	if o.effects != "" && len(o.effectSteps) == 0 {
+		return usage("--effects: say with --effect-steps of which steps")
+	}
+	raw, done, err := a.rawLog(ctx, o.store)
+	if err != nil {
+		return err
+	}
+	defer done()
+	c, err := raw.check(ctx, o.grace)
+	if err != nil {
+		return err
+	}
+	if o.submitted != "" {
+		c.Submissions(submitted)
+	}
+	if o.effects != "" {
+		steps := make([]events.StepID, len(o.effectSteps))
+		for i, s := range o.effectSteps {
+			steps[i] = events.StepID(s)
+		}
+		c.Effects(steps, effects)
+	}
+	r := c.Finish()
+	if err := printOne(a, r, a.showVerified); err != nil {
+		return err
+	}
+	if !r.OK() {
+		return coded{code: exitFailed}
+	}
+	return nil
+}
+
+// readLines reads a file of JSON lines; no name is no lines.
+func readLines[T any](path string) ([]T, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	var list []T
+	r := bufio.NewReader(f)
+	for number := 1; ; number++ {
+		line, err := r.ReadBytes('\n')
+		if len(bytes.TrimSpace(line)) > 0 {
+			var v T
+			if err := json.Unmarshal(line, &v); err != nil {
+				return nil, usage("%s: line %d: %w", path, number, err)
+			}
+			list = append(list, v)
+		}
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("record: %w", err)
+		}
+	}
+}
+
+// rawLog connects to the server, or starts one on a copy of a stopped one's
+// directory.
+func (a *app) rawLog(ctx context.Context, store string) (*rawLog, func(), error) {
+	if store == "" {
+		nc, err := natslog.Connect(a.settings.nats, natslog.ConnectOptions{
+			Name: "docsaga verify", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("connect to %s: %w", redacted(a.settings.nats), err)
+		}
+		raw, err := newRawLog(ctx, nc)
+		if err != nil {
+			nc.Close()
+			return nil, nil, err
+		}
+		return raw, nc.Close, nil
+	}
+	if _, err := os.Stat(filepath.Join(store, "nats")); err == nil {
+		store = filepath.Join(store, "nats")
+	}
+	if _, err := os.Stat(filepath.Join(store, "jetstream")); err != nil {
+		return nil, nil, coded{code: exitNotFound, err: fmt.Errorf("--store %s: it holds no saga log", store)}
+	}
+	dir, err := os.MkdirTemp("", "docsaga-verify-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("copy the store: %w", err)
+	}
+	clean := func() { _ = os.RemoveAll(dir) }
+	nc, stop, err := a.startCopy(store, dir)
+	if err != nil {
+		clean()
+		return nil, nil, err
+	}
+	done := func() { stop(); clean() }
+	raw, err := newRawLog(ctx, nc)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return raw, done, nil
+}
+
+func (a *app) startCopy(store, dir string) (*nats.Conn, func(), error) {
+	if err := os.CopyFS(filepath.Join(dir, "nats"), os.DirFS(store)); err != nil {
+		return nil, nil, fmt.Errorf("copy the store: %w", err)
+	}
+	broker, err := embedded.Start(embedded.Config{Dir: filepath.Join(dir, "nats"), Durability: natslog.Relaxed, Logger: a.settings.logger})
+	if err != nil {
+		return nil, nil, fmt.Errorf("start NATS on a copy of %s: %w", store, err)
+	}
+	nc, err := broker.Connect()
+	if err != nil {
+		broker.Stop()
+		return nil, nil, fmt.Errorf("start NATS on a copy of %s: %w", store, err)
+	}
+	return nc, func() { nc.Close(); broker.Stop() }, nil
+}
+
+func (a *app) showVerified(r verify.Report) error {
+	_, _ = fmt.Fprintf(a.out, "%d documents, %d messages, %d of them no event; open %d", r.Documents, r.Messages, r.Malformed, r.Open)
+	for _, state := range []events.Result{events.Completed, events.Rejected, events.Failed, events.Cancelled} {
+		_, _ = fmt.Fprintf(a.out, ", %s %d", state, r.Ended[state.String()])
+	}
+	_, _ = fmt.Fprint(a.out, "\n\n")
+	err := printList(a, r.Findings, func(list []verify.Finding) table {
+		t := table{head: []string{"", "INVARIANT", "CHECKED", "BREACHES", ""}}
+		for _, f := range list {
+			t.rows = append(t.rows, []string{strconv.Itoa(f.Invariant), f.Name, strconv.Itoa(f.Checked), strconv.Itoa(f.Breaches), f.Skipped})
+		}
+		return t
+	})
+	if err != nil || len(r.Breaches) == 0 {
+		return err
+	}
+	_, _ = fmt.Fprintln(a.out)
+	return printList(a, r.Breaches, func(list []verify.Breach) table {
+		t := table{head: []string{"", "DOCUMENT", "BREACH"}}
+		for _, b := range list {
+			t.rows = append(t.rows, []string{strconv.Itoa(b.Invariant), orElse(string(b.Document), "-"), b.Detail})
+		}
+		return t
+	})
+}
