@@ -39,8 +39,8 @@ func (e *Event) Onward() (json.RawMessage, error) {
 	if len(e.Data) == 0 {
 		return json.RawMessage("{}"), nil
 	}
-	if output, context, ok := cutData(e.Data, e.Slot.Step); ok && json.Valid(e.Data) {
-		return splice(context, e.Slot.Step, output), nil
+	if c, ok := cutData(e.Data, e.Slot.Step); ok && json.Valid(e.Data) {
+		return c.splice(e.Slot.Step), nil
 	}
 	d, err := ParseData(e.Data)
 	if err != nil {
@@ -53,17 +53,25 @@ func (e *Event) Onward() (json.RawMessage, error) {
 	return raw, nil
 }
 
-// splice returns the object context with one more member.
-func splice(context []byte, name StepID, value []byte) json.RawMessage {
-	if len(context) == 0 {
-		context = []byte("{}")
+// A cut is where things stand in an event's data.
+type cut struct {
+	output, context []byte
+	place           int // in context, where the step's output belongs: names are in order
+}
+
+// splice returns the context with one more member.
+func (c cut) splice(name StepID) json.RawMessage {
+	if len(c.output) == 0 {
+		return append(make([]byte, 0, len(c.context)), c.context...)
 	}
-	if len(value) == 0 {
-		return context
+	b := make([]byte, 0, len(c.context)+len(name)+len(c.output)+4)
+	b = appendMember(append(b, c.context[:c.place]...), string(name), c.output)
+	if rest := c.context[c.place:]; rest[0] == '"' {
+		b = append(append(b, ','), rest...)
+	} else {
+		b = append(b, rest...)
 	}
-	b := make([]byte, 0, len(context)+len(name)+len(value)+4)
-	b = append(b, context[:len(context)-1]...)
-	return append(appendMember(b, string(name), value), '}')
+	return b
 }
 
 // appendMember appends a member to an object that is not closed. The name must
@@ -72,7 +80,7 @@ func appendMember(b []byte, name string, value []byte) []byte {
 	if len(value) == 0 {
 		return b
 	}
-	if b[len(b)-1] != '{' {
+	if last := b[len(b)-1]; last != '{' && last != ',' {
 		b = append(b, ',')
 	}
 	b = append(b, '"')
@@ -85,28 +93,34 @@ func appendMember(b []byte, name string, value []byte) []byte {
 // that stand there. It is not ok if that takes more than a look: spaces where
 // docsaga writes none, escapes in names, a member twice or of another kind, or
 // a context that has the step already. It need not notice what is no JSON.
-func cutData(data []byte, step StepID) (output, context []byte, ok bool) {
-	ok = members(data, func(name, value []byte) bool {
+func cutData(data []byte, step StepID) (c cut, ok bool) {
+	ok = members(data, func(_ int, name, value []byte) bool {
 		switch {
-		case string(name) == "output" && output == nil:
-			output = value
-		case string(name) == "context" && context == nil && value[0] == '{':
-			context = value
+		case string(name) == "output" && c.output == nil:
+			c.output = value
+		case string(name) == "context" && c.context == nil && value[0] == '{':
+			c.context = value
 		case string(name) != "error" && string(name) != "by":
 			return false
 		}
 		return true
 	})
-	if !ok || context == nil {
-		return output, nil, ok
+	if c.context == nil {
+		c.context = []byte("{}")
 	}
-	ok = members(context, func(name, _ []byte) bool { return string(name) != string(step) })
-	return output, context, ok
+	c.place = len(c.context) - 1
+	return c, ok && members(c.context, func(at int, name, _ []byte) bool {
+		if string(name) > string(step) {
+			c.place = min(c.place, at)
+		}
+		return string(name) != string(step)
+	})
 }
 
 // members calls yield for each member of an object without spaces between its
-// members. It returns false if yield did, or if it cannot tell the members.
-func members(object []byte, yield func(name, value []byte) bool) bool {
+// members, with the place where it begins. It returns false if yield did, or if
+// it cannot tell the members.
+func members(object []byte, yield func(at int, name, value []byte) bool) bool {
 	if len(object) < 2 || object[0] != '{' || object[len(object)-1] != '}' {
 		return false
 	}
@@ -121,7 +135,7 @@ func members(object []byte, yield func(name, value []byte) bool) bool {
 		}
 		name, after := rest[1:end], rest[end+2:]
 		size := valueSize(after)
-		if size == 0 || !yield(name, after[:size]) {
+		if size == 0 || !yield(len(object)-1-len(rest), name, after[:size]) {
 			return false
 		}
 		if rest = after[size:]; len(rest) > 0 {

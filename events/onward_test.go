@@ -66,6 +66,22 @@ func checkOnward(t *testing.T, data []byte) {
 	}
 }
 
+func TestOnwardPutsNamesInOrder(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"output":1}`:                                        `{"step":1}`,
+		`{"output":1,"context":{}}`:                           `{"step":1}`,
+		`{"output":1,"context":{"a":0,"b":{}}}`:               `{"a":0,"b":{},"step":1}`,
+		`{"output":1,"context":{"a":0,"zeta":2}}`:             `{"a":0,"step":1,"zeta":2}`,
+		`{"context":{"zeta":[1,2]},"output":{"n":[1,{}]}}`:    `{"step":{"n":[1,{}]},"zeta":[1,2]}`,
+		`{"context":{"zeta":[1,2]},"error":{"code":"wrong"}}`: `{"zeta":[1,2]}`,
+	} {
+		e := Event{Slot: Slot{Step: "step"}, Data: []byte(data)}
+		if got, err := e.Onward(); string(got) != want || err != nil {
+			t.Errorf("%s: onward is %s, want %s (%v)", data, got, want, err)
+		}
+	}
+}
+
 func FuzzOnward(f *testing.F) {
 	for _, data := range onwardSeeds() {
 		f.Add([]byte(data))

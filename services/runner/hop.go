@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
@@ -13,20 +14,20 @@ import (
 // alone tells, unless a hop from it goes through a join or into a loop: then
 // the document's history up to it is folded.
 func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) ([]job, error) {
-	data, err := events.ParseData(e.Data)
-	if err != nil {
-		return nil, fmt.Errorf("runner: %s: %w", e.ID(), err)
-	}
 	if e.Slot.Kind == events.Redo {
-		return r.redo(d, e, data), nil
+		return r.redo(d, e)
 	}
 	reach, cued := r.reach(d, e.Slot.Step)
 	if !cued {
 		return nil, nil
 	}
+	context, err := e.Onward()
+	if err != nil {
+		return nil, fmt.Errorf("runner: %s: %w", e.ID(), err)
+	}
 	before := d.Before(e)
 	base := job{
-		definition: d, cue: e, context: events.With(data.Context, e.Slot.Step, data.Output),
+		definition: d, cue: e, context: context,
 		vars: saga.Vars{Step: e.Slot.Step, Data: e.Data, Now: e.At},
 	}
 	if reach > saga.Direct {
@@ -60,12 +61,14 @@ func (j *job) inLoop(after *saga.State, visit int) error {
 	if len(items) == 0 {
 		return nil
 	}
-	for step, item := range items {
-		j.context = events.With(j.context, step, item)
-	}
-	raw, err := events.Data{Context: j.context}.Marshal()
-	if err != nil {
+	merged := make(map[events.StepID]json.RawMessage)
+	if err := json.Unmarshal(j.context, &merged); err != nil {
 		return fmt.Errorf("runner: context of %s: %w", j.slot.ID(), err)
+	}
+	maps.Copy(merged, items)
+	raw, err := j.carry(merged)
+	if err != nil {
+		return err
 	}
 	j.vars = saga.Vars{Data: raw, Names: j.vars.Names, Now: j.vars.Now}
 	return nil
@@ -86,15 +89,30 @@ func (r *Runner) reach(d *saga.Definition, from events.StepID) (reach saga.Reach
 }
 
 // redo returns the visit that a redo command asks for.
-func (r *Runner) redo(d *saga.Definition, e *events.Event, data events.Data) []job {
+func (r *Runner) redo(d *saga.Definition, e *events.Event) ([]job, error) {
 	n, ok := d.Node(e.Slot.Step)
 	if !ok || d.Nodes[n].Service != r.service {
-		return nil
+		return nil, nil
 	}
-	return []job{{
-		definition: d, node: &d.Nodes[n], slot: e.Slot.Of(events.Outcome), cue: e,
-		vars: saga.Vars{Data: e.Data, Now: e.At}, context: data.Context,
-	}}
+	j := job{definition: d, node: &d.Nodes[n], slot: e.Slot.Of(events.Outcome), cue: e, vars: saga.Vars{Data: e.Data, Now: e.At}}
+	data, err := events.ParseData(e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("runner: %s: %w", e.ID(), err)
+	}
+	_, err = j.carry(data.Context)
+	return []job{j}, err
+}
+
+// carry makes what is merged the context, and returns it as data too.
+func (j *job) carry(merged map[events.StepID]json.RawMessage) ([]byte, error) {
+	if merged == nil {
+		merged = make(map[events.StepID]json.RawMessage)
+	}
+	var err error
+	if j.context, err = json.Marshal(merged); err != nil {
+		return nil, fmt.Errorf("runner: context of %s: %w", j.cue.ID(), err)
+	}
+	return events.RawData{Context: j.context}.Marshal()
 }
 
 // replay folds what came before the cue. The context becomes what all
@@ -118,10 +136,9 @@ func (j *job) replay(history []events.Event) (saga.State, error) {
 			before = j.definition.Fold(before, e)
 		}
 	}
-	j.context = merged
-	raw, err := events.Data{Context: merged}.Marshal()
+	raw, err := j.carry(merged)
 	if err != nil {
-		return before, fmt.Errorf("runner: context of %s: %w", j.cue.ID(), err)
+		return before, err
 	}
 	j.vars = saga.Vars{Data: raw, Now: j.cue.At}
 	return before, nil

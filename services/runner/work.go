@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,8 +43,8 @@ type job struct {
 	node       *saga.Node
 	slot       events.Slot // of the outcome
 	cue        *events.Event
-	vars       saga.Vars // what the step's inputs are taken from
-	context    map[events.StepID]json.RawMessage
+	vars       saga.Vars       // what the step's inputs are taken from
+	context    json.RawMessage // an object: the outputs of the steps before, by step
 	attempt    int
 }
 
@@ -85,7 +86,7 @@ func (r *Runner) do(ctx context.Context, j job) error {
 			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 		}
 	}
-	data := events.Data{Context: j.context}
+	data := events.RawData{Context: j.context}
 	result := events.Completed
 	visit, err := j.visit()
 	switch {
@@ -115,11 +116,11 @@ func (r *Runner) do(ctx context.Context, j job) error {
 
 func (r *Runner) retries(n *saga.Node) int { return orDefault(n.Retries, r.conf.Retries) }
 
-func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.Data) error {
+func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.RawData) error {
 	raw, err := data.Marshal()
-	if err != nil || len(raw) > events.MaxData {
+	if err != nil || len(raw) > events.MaxData || len(data.Output) > 0 && !json.Valid(data.Output) {
 		result = events.Failed
-		raw, err = events.Data{Context: j.context, Error: &events.Error{
+		raw, err = events.RawData{Context: j.context, Error: &events.Error{
 			Code: CodeOutput, Message: fmt.Sprintf("output and context take %d bytes, at most %d; put what is big into the file store", len(raw), events.MaxData),
 		}}.Marshal()
 		if err != nil {
@@ -172,8 +173,11 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d events
 	}
 	slot := e.Slot
 	slot.Kind = events.Undone
-	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, context: data.Context, attempt: d.Attempt}
+	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt}
 	j.vars = saga.Vars{Data: e.Data, Now: e.At}
+	if _, err := j.carry(data.Context); err != nil {
+		return err
+	}
 	visit, err := j.visit()
 	if err == nil {
 		visit.Output = data.Output
@@ -206,7 +210,7 @@ func (j *job) visit() (Visit, error) {
 	if len(j.node.Inputs) > 0 {
 		v.Input, err = saga.Map(j.node.Inputs, j.vars)
 	} else {
-		v.Input, err = json.Marshal(j.context)
+		v.Input = bytes.Clone(j.context) // the handler may do with it as it likes
 	}
 	if err != nil {
 		return v, fmt.Errorf("runner: input of %s: %w", j.slot.Step, err)
@@ -239,7 +243,7 @@ func (j *job) mapped(output json.RawMessage) (json.RawMessage, error) {
 	if len(j.node.Outputs) == 0 {
 		return output, nil
 	}
-	raw, err := events.Data{Output: output, Context: j.context}.Marshal()
+	raw, err := events.RawData{Output: output, Context: j.context}.Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("runner: output of %s: %w", j.slot.Step, err)
 	}
