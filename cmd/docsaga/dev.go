@@ -9,8 +9,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// defaultHTTP is where the HTTP API answers: on this machine only.
+const defaultHTTP = "127.0.0.1:8080"
+
 type devOptions struct {
 	listen     string
+	http       string
 	definition string
 	processes  bool
 }
@@ -31,6 +35,7 @@ in a process of its own that is started again when it dies.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4222", "address of the NATS server")
+	f.StringVar(&o.http, "http", defaultHTTP, "address of the HTTP API; empty for none")
 	f.StringVar(&o.definition, "definition", "", "BPMN file of a flow to deploy besides the built-in one")
 	f.BoolVar(&o.processes, "processes", false, "a process for each part")
 	return cmd
@@ -64,16 +69,18 @@ func (a *app) dev(ctx context.Context, o devOptions) error {
 	a.say("NATS at %s, data in %s, durability %s", sys.broker.URL(), dir, a.settings.durability)
 	a.say("try: docsaga submit FILE --wait --nats %s", sys.broker.URL())
 	if o.processes {
-		return a.supervise(ctx, a.children(sys.broker.URL(), dir))
+		return a.supervise(ctx, a.children(sys.broker.URL(), dir, o.http))
 	}
-	return sys.host(ctx, everything(), func(ctx context.Context) error {
+	all := everything()
+	all.http = o.http
+	return sys.host(ctx, all, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	})
 }
 
 // children returns the command lines of dev's processes.
-func (a *app) children(nats, dir string) map[string][]string {
+func (a *app) children(nats, dir, http string) map[string][]string {
 	shared := []string{"--nats", nats, "--data", dir, "--log-level", a.settings.logLevel}
 	given := func(name, value string) {
 		if value != "" {
@@ -84,11 +91,12 @@ func (a *app) children(nats, dir string) map[string][]string {
 	given("status", a.settings.status)
 	given("policy", a.settings.policy)
 	given("clamd", a.settings.clamd)
+	given("keys", a.settings.keys)
 	given("root", strings.Join(a.settings.roots, ","))
 	given("max-bytes", strconv.FormatInt(a.settings.maxBytes, 10))
 	children := map[string][]string{
 		"coordinator": append([]string{"coordinator"}, shared...),
-		"server":      append([]string{"server"}, shared...),
+		"server":      append([]string{"server", "--http", http}, shared...),
 	}
 	for _, name := range serviceNames() {
 		children[name] = append([]string{"service", name}, shared...)

@@ -124,14 +124,16 @@ func (s *system) awaitEnd(ctx context.Context, ended events.Slot) error {
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "status DOCUMENT",
-		Short:   "Show where a document is and what became of its steps",
-		Example: "  docsaga status order-4711 -o json",
-		Args:    cobra.ExactArgs(1),
+	var at string
+	cmd := &cobra.Command{
+		Use:   "status DOCUMENT",
+		Short: "Show where a document is and what became of its steps",
+		Example: `  docsaga status order-4711 -o json
+  docsaga status order-4711 --at 2026-01-02T15:04:05Z`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withDocument(cmd.Context(), args[0], func(ctx context.Context, sys *system, id events.DocumentID) error {
-				r, err := sys.report(ctx, id)
+				r, err := sys.reportAt(ctx, id, at)
 				if err != nil {
 					return err
 				}
@@ -139,6 +141,8 @@ func (a *app) statusCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&at, "at", "", asOfUsage)
+	return cmd
 }
 
 func (a *app) withDocument(ctx context.Context, arg string, do func(context.Context, *system, events.DocumentID) error) error {
@@ -184,7 +188,8 @@ func yesNo(b bool) string {
 }
 
 func (a *app) historyCommand() *cobra.Command {
-	return &cobra.Command{
+	var at string
+	cmd := &cobra.Command{
 		Use:   "history DOCUMENT",
 		Short: "Show a document's events in order",
 		Long:  "Prints the document's events in the order of the log; with -o json as CloudEvents 1.0.",
@@ -198,10 +203,15 @@ func (a *app) historyCommand() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("document %s: %w", id, err)
 				}
+				if history, err = asOf(history, at); err != nil {
+					return err
+				}
 				return printList(a, history, historyTable)
 			})
 		},
 	}
+	cmd.Flags().StringVar(&at, "at", "", asOfUsage)
+	return cmd
 }
 
 func historyTable(history []events.Event) table {

@@ -36,6 +36,12 @@ func collectFacts(outputs map[events.StepID]json.RawMessage) facts {
 		f.Encrypted, f.ReadableWithoutPassword = s.Encrypted, s.ReadableWithoutPassword
 		f.Signatures = len(s.Signatures)
 	}
+	if s, ok := output[security.Output](outputs, "security"); ok && s.Preview != nil {
+		f.Pages, f.Text, f.Attachments = &s.Preview.Pages, &s.Preview.Text, slices.Sorted(slices.Values(s.Preview.Attachments))
+		if s.Preview.FormWidgets > 0 {
+			f.FormWidgets, f.FormValues = &s.Preview.FormWidgets, &s.Preview.FormValues
+		}
+	}
 	if p, ok := output[parsing.Output](outputs, "parsing"); ok {
 		f.Pages, f.Text = &p.Pages, &p.Text
 		for _, a := range p.Attachments {

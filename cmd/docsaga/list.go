@@ -67,7 +67,7 @@ func parseTime(flag, text string) (time.Time, error) {
 }
 
 func (a *app) list(ctx context.Context, sys *system, f projections.Filter) error {
-	store, done, err := sys.projected(ctx)
+	store, done, err := sys.filled(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,9 +92,9 @@ func (a *app) list(ctx context.Context, sys *system, f projections.Filter) error
 	})
 }
 
-// projected returns the projections that --status names, or new ones, filled
+// filled returns the projections that --status names, or new ones, filled
 // from the log as far as it goes now.
-func (s *system) projected(ctx context.Context) (*sqlstore.Store, func(), error) {
+func (s *system) filled(ctx context.Context) (*sqlstore.Store, func(), error) {
 	if s.app.settings.status != "" {
 		store, err := sqlstore.Open(ctx, s.app.settings.status)
 		if err != nil {

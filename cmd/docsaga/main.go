@@ -135,10 +135,11 @@ Settings come from flags, then from DOCSAGA_* variables (DOCSAGA_NATS for
 	root.AddCommand(
 		a.runCommand(), a.devCommand(), a.serviceCommand(), a.coordinatorCommand(), a.serverCommand(), a.provisionCommand(),
 		a.submitCommand(), a.listCommand(), a.statusCommand(), a.historyCommand(),
-		a.definitionCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(), workerCommand(),
+		a.definitionCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.keyCommand(), a.versionCommand(), workerCommand(),
 	)
 	root.AddCommand(a.verifyCommand())
 	root.AddCommand(a.verbCommands()...)
+	root.AddCommand(a.evidenceCommands()...)
 	for _, cmd := range root.Commands() {
 		wrapArgs(cmd)
 	}

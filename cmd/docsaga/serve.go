@@ -74,15 +74,23 @@ documents still reach their last step, and it catches up when it comes back.`,
 }
 
 func (a *app) serverCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "server",
-		Short:   "Host the projections: the status of every document",
-		Example: "  docsaga server --status postgres://user@db/status",
-		Args:    cobra.NoArgs,
+	var addr string
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Host the projections and the HTTP API",
+		Long: `Keeps the status of every document in a database, and answers over HTTP: submit,
+ask, operate, follow (OpenAPI at /openapi.json, for people at /docs).
+
+Without --keys only this machine is served.`,
+		Example: `  docsaga server --status postgres://user@db/status
+  docsaga server --http 0.0.0.0:8080 --keys keys.jsonl`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), parts{projections: true}, "server")
+			return a.serve(cmd.Context(), parts{projections: true, http: addr}, "server")
 		},
 	}
+	cmd.Flags().StringVar(&addr, "http", defaultHTTP, "address of the HTTP API; empty for none")
+	return cmd
 }
 
 func (a *app) provisionCommand() *cobra.Command {

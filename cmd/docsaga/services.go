@@ -197,13 +197,24 @@ func (s *system) statusURL() string {
 	return orElse(s.app.settings.status, filepath.Join(s.dir, "status.db"))
 }
 
-// projector returns the reader that keeps the projections.
-func (s *system) projector(ctx context.Context) (feed.Reader, func(), error) {
+// projected returns the readers that keep the projections and, if there is an
+// address for it, feed the HTTP API that answers from them.
+func (s *system) projected(ctx context.Context, addr string) (hosted, []feed.Reader, error) {
+	part := hosted{release: func() {}}
 	store, err := sqlstore.Open(ctx, s.statusURL())
 	if err != nil {
-		return nil, nil, fmt.Errorf("projections: %w", err)
+		return part, nil, fmt.Errorf("projections: %w", err)
 	}
-	return projections.New(store, s.catalog), func() { _ = store.Close() }, nil
+	part.release = func() { _ = store.Close() }
+	projector := projections.New(store, s.catalog)
+	if addr == "" {
+		return part, []feed.Reader{projector}, nil
+	}
+	web, hub, err := s.web(ctx, addr, store, projector)
+	release := part.release
+	web.release, part.release = func() {}, func() { web.release(); release() }
+	_ = web
+	return part, []feed.Reader{projector, hub}, err
 }
 
 // addRecord gives a report the record that the document became, if it can be

@@ -33,6 +33,7 @@ type settings struct {
 	status     string
 	policy     string
 	clamd      string
+	keys       string
 	logger     *slog.Logger
 }
 
@@ -52,6 +53,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.records, "records", "", "database of the records: a file, or postgres://... (default records.db in --data)")
 	f.StringVar(&s.status, "status", "", "database of the projections: a file, or postgres://... (default status.db in --data)")
 	f.StringVar(&s.policy, "policy", "", "YAML file: what the security service does about each finding")
+	f.StringVar(&s.keys, "keys", "", "file with the keys of the HTTP API, a line each, as docsaga key makes them")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
 }
 

@@ -121,6 +121,7 @@ type parts struct {
 	services    []string
 	coordinator bool
 	projections bool
+	http        string // address of the HTTP API, which needs the projections; empty for none
 }
 
 // host runs the parts, and work, until work returns, ctx ends or a part fails;
@@ -162,12 +163,15 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		}
 	}
 	if p.projections {
-		reader, done, err := s.projector(ctx)
+		part, fed, err := s.projected(ctx, p.http)
+		closers = append(closers, part.release)
 		if err != nil {
 			return release, err
 		}
-		closers = append(closers, done)
-		readers = append([]feed.Reader{reader}, readers...)
+		for _, run := range part.run {
+			g.Go(func() error { return untilEnd(ctx, run) })
+		}
+		readers = append(fed, readers...)
 	}
 	if p.coordinator {
 		c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Logger: s.app.settings.logger})
@@ -211,12 +215,20 @@ func (s *system) watchSettings(ctx context.Context) error {
 
 // report tells a document's history.
 func (s *system) report(ctx context.Context, id events.DocumentID) (report, error) {
+	return s.reportAt(ctx, id, "")
+}
+
+// reportAt tells a document's history up to a position or time; see asOf.
+func (s *system) reportAt(ctx context.Context, id events.DocumentID, at string) (report, error) {
 	history, err := s.log.History(ctx, id)
 	if err != nil {
 		return report{}, fmt.Errorf("document %s: %w", id, err)
 	}
 	if len(history) == 0 {
 		return report{}, fmt.Errorf("document %s: %w", id, events.ErrNotFound)
+	}
+	if history, err = asOf(history, at); err != nil {
+		return report{}, err
 	}
 	d, err := s.catalog.Get(ctx, history[0].Slot.Definition, history[0].Slot.Version)
 	if err != nil {
@@ -225,6 +237,9 @@ func (s *system) report(ctx context.Context, id events.DocumentID) (report, erro
 	r, err := newReport(d, history)
 	if err != nil {
 		return r, fmt.Errorf("document %s: %w", id, err)
+	}
+	if at != "" {
+		return r, nil // the record is that of today
 	}
 	return r, s.addRecord(ctx, &r)
 }

@@ -184,7 +184,7 @@ func (o *verbOptions) filters(f *pflag.FlagSet, named int) (bool, error) {
 
 // selected returns the documents that the filters select.
 func (s *system) selected(ctx context.Context, o verbOptions) ([]events.DocumentID, error) {
-	store, done, err := s.projected(ctx)
+	store, done, err := s.filled(ctx)
 	if err != nil {
 		return nil, err
 	}

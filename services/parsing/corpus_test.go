@@ -197,9 +197,13 @@ func (p pipeline) do(h runner.Handler, step events.StepID, file events.File, out
 	if rejected, ok := runner.AsRejection(err); ok {
 		out.stop = &stop{Step: string(step), Reason: rejected.Code}
 		switch rejected.Code {
-		case security.ReasonActiveContent: // the message begins with the kinds
-			kinds, _, _ := strings.Cut(rejected.Message, ":")
-			out.facts["active_content"] = strings.Split(kinds, ", ")
+		case security.ReasonActiveContent:
+			found := rejected.Output.(security.Output) //nolint:errcheck // a panic fails the test
+			out.facts["active_content"] = found.ActiveContent
+			if p := found.Preview; p != nil {
+				out.facts["pages"], out.facts["text"] = p.Pages, p.Text
+				out.facts["form_widgets"], out.facts["form_values"] = p.FormWidgets, p.FormValues
+			}
 		case security.ReasonEncrypted:
 			out.facts["encrypted"] = true
 		}

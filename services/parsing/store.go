@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/services/pdfium"
@@ -18,9 +17,6 @@ const (
 	// maxInline is how many bytes of JSON one part of the output may have
 	// before it goes to the file store. There are four such parts.
 	maxInline = 24 << 10
-	// minText is how many characters make a text: fewer are page numbers and
-	// the like.
-	minText = 20
 	// maxAttachments is how many attachments are kept; more are cut.
 	maxAttachments = 1000
 )
@@ -33,9 +29,8 @@ func (h *Handler) store(ctx context.Context, v runner.Visit, r pdfium.Report) (*
 		FormWidgets: r.Widgets, FormValues: r.Filled,
 		Fields: r.Fields, Outline: r.Outline, Cut: r.Cut, Faults: r.Faults,
 	}
-	text := pageTexts(r.PageTexts)
-	out.Text = utf8.RuneCountInString(strings.TrimSpace(text)) >= minText
-	if text != "" {
+	out.Text = r.HasText()
+	if text := pageTexts(r.PageTexts); text != "" {
 		out.TextFile = put.bytes("text/plain; charset=utf-8", []byte(text))
 	}
 	if h.conf.Layout && len(r.PageTexts) > 0 {

@@ -1,5 +1,10 @@
 package pdfium
 
+import (
+	"strings"
+	"unicode/utf8"
+)
+
 // Want says what [Pool.Inspect] reports besides the page count, the
 // encryption and the metadata, which it always does. Each part costs time.
 type Want struct {
@@ -142,4 +147,21 @@ func (w Want) withDefaults() Want {
 	w.Pictures = w.Pictures[:min(len(w.Pictures), 16)]
 	w.Text = w.Text || w.Runs
 	return w
+}
+
+// minText is how many characters make a text: fewer are page numbers and the
+// like.
+const minText = 20
+
+// HasText reports whether the pages that were read have a text worth the name:
+// 20 characters or more, white space around it aside.
+func (r *Report) HasText() bool {
+	var all strings.Builder
+	for i, page := range r.PageTexts {
+		if i > 0 {
+			all.WriteByte('\f')
+		}
+		all.WriteString(page.Text)
+	}
+	return utf8.RuneCountInString(strings.TrimSpace(all.String())) >= minText
 }

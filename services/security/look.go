@@ -12,12 +12,25 @@ import (
 
 // Output is what the service says of a document that passes.
 type Output struct {
-	ActiveContent           []string       `json:"activeContent"` // kinds of active content that the policy lets pass
+	ActiveContent           []string       `json:"activeContent"` // kinds of active content, sorted
 	Encrypted               bool           `json:"encrypted"`
 	ReadableWithoutPassword bool           `json:"readableWithoutPassword"` // encrypted, but with the empty password
 	Signatures              []Signature    `json:"signatures"`
 	EmbeddedFiles           []EmbeddedFile `json:"embeddedFiles"`
 	Findings                []Finding      `json:"findings"`
+
+	// Preview is there if the document is rejected for its active content.
+	Preview *Preview `json:"preview,omitempty"`
+}
+
+// A Preview tells what a document would have been that goes no further. The
+// words are those of the parsing step's output.
+type Preview struct {
+	Pages       int      `json:"pages"`
+	Text        bool     `json:"text"`
+	FormWidgets int      `json:"formWidgets"`
+	FormValues  int      `json:"formValues"`
+	Attachments []string `json:"attachments,omitempty"`
 }
 
 // A Finding is one thing found, and what followed from it.
@@ -112,8 +125,9 @@ func (l *look) signed(s Signature) {
 	}
 }
 
-// decide returns the output, or the rejection that the policy wants.
-func (l *look) decide(policy Policy) (any, error) {
+// decide returns the output, and the rejection that the policy wants, which
+// carries it too.
+func (l *look) decide(policy Policy) (Output, error) {
 	out := Output{
 		Encrypted: l.encrypted, ReadableWithoutPassword: l.readable,
 		ActiveContent: []string{}, Findings: []Finding{},
@@ -141,7 +155,9 @@ func (l *look) decide(policy Policy) (any, error) {
 	}
 	slices.Sort(out.ActiveContent)
 	if refused.rank >= 0 {
-		return nil, refused.rejection()
+		rejection := refused.rejection()
+		rejection.Output = out
+		return out, rejection
 	}
 	return out, nil
 }
@@ -169,10 +185,10 @@ func (r *refusal) add(f scan.Finding) {
 
 // rejection names the kinds found, separated by comma and space, and after a
 // colon the detail of the first.
-func (r *refusal) rejection() error {
+func (r *refusal) rejection() *runner.Rejection {
 	message := strings.Join(r.kinds, ", ")
 	if r.detail != "" {
 		message += ": " + r.detail
 	}
-	return runner.Reject(r.reason, "%s", message)
+	return &runner.Rejection{Code: r.reason, Message: message}
 }

@@ -100,11 +100,31 @@ func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("security: look at %s: %w", v.Document, err)
 	}
-	return found.decide(h.policy)
+	out, err := found.decide(h.policy)
+	if rejected, ok := runner.AsRejection(err); ok && rejected.Code == ReasonActiveContent {
+		out.Preview = h.preview(ctx, data)
+		rejected.Output = out
+		return nil, rejected
+	}
+	return out, err
 }
 
 // Undo does nothing: looking at a document has no effect.
 func (h *Handler) Undo(context.Context, runner.Visit) error { return nil }
+
+// preview tells what a rejected file would have been, for the person who is
+// to judge it; nil if it cannot be read.
+func (h *Handler) preview(ctx context.Context, data []byte) *Preview {
+	report, err := h.pdfium.Inspect(ctx, data, pdfium.Want{Text: true, Forms: true, Attachments: true})
+	if err != nil {
+		return nil
+	}
+	p := &Preview{Pages: report.Pages, Text: report.HasText(), FormWidgets: report.Widgets, FormValues: report.Filled}
+	for _, a := range report.Attachments[:min(len(report.Attachments), maxEmbedded)] {
+		p.Attachments = append(p.Attachments, a.Name)
+	}
+	return p
+}
 
 func (h *Handler) read(ctx context.Context, document events.DocumentID, file events.File) (data []byte, err error) {
 	r, err := h.files.Open(ctx, document, file)
