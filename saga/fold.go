@@ -105,7 +105,6 @@ func (f *folding) fold() {
 		f.undone()
 	case events.Cancel:
 		f.stop("", ReasonCancel, events.Cancelled)
-		f.giveUp()
 	case events.Compensate:
 		f.giveUp()
 	case events.Ended:
@@ -197,15 +196,15 @@ func (f *folding) rank(v *Visit) {
 	}
 }
 
-// unexpected deals with the outcome of a visit that was never opened. A visit
-// after one that waits for a person is how that person resolves it. Anything
+// unexpected deals with the outcome of a visit that was never opened. The next
+// visit of a step that waits for a person is how that person resolves it: the
+// oldest of its visits that wait. Anything
 // else is an anomaly; what it did is kept, so that it can be undone.
 func (f *folding) unexpected(node int) (int, bool) {
 	visit := Visit{node: uint16(node), number: uint16(f.e.Slot.Visit), status: Open} //nolint:gosec // both are checked
-	last, ok := f.s.latest(node)
-	if ok && f.s.Visit(last).status == Waiting && f.e.Slot.Visit == f.s.Visit(last).Number()+1 {
-		visit.parent, visit.item = f.s.Visit(last).parent, f.s.Visit(last).item
-		f.resolve(last)
+	if i, ok := f.s.waiting(node); ok && f.e.Slot.Visit == f.s.Next(node) {
+		visit.parent, visit.item = f.s.Visit(i).parent, f.s.Visit(i).item
+		f.resolve(i)
 		return f.s.Visits(), f.s.add(visit)
 	}
 	f.s.Anomalies++
@@ -295,20 +294,16 @@ func (f *folding) stop(step events.StepID, reason string, verdict events.Result)
 			}
 		case Joining, Watching, Looping:
 			f.s.turn(i, v, Closed)
-		case Done, Refused, Broken, Late, Stopped, Waiting, Undoing, UndoFailed, Reverted, Closed, Leaving, Recalled:
+		case Waiting: // nobody needs to decide about it any more
+			f.s.turn(i, v, Broken)
+		case Done, Refused, Broken, Late, Stopped, Undoing, UndoFailed, Reverted, Closed, Leaving, Recalled:
 		}
 	}
 }
 
-// giveUp turns the incidents of steps into failures.
+// giveUp turns what waits for a person into a failure.
 func (f *folding) giveUp() {
-	for i := range f.s.Visits() {
-		if f.s.Visit(i).status == Waiting {
-			f.stop(f.s.StopStep, f.s.Reason, events.Failed)
-			f.resolve(i)
-		}
-	}
-	if f.s.stuck {
+	if f.s.stuck || f.s.incidents > 0 {
 		f.stop(f.s.StopStep, f.s.Reason, events.Failed)
 	}
 }
@@ -320,13 +315,13 @@ func (f *folding) redo() {
 		return
 	}
 	again := Visit{node: uint16(node)} //nolint:gosec // at most MaxNodes
-	if last, ok := f.s.latest(node); ok && f.s.Visit(last).status == Waiting {
-		again = f.s.Visit(last)
-		f.resolve(last)
-	}
 	if _, ok := f.s.find(node, f.e.Slot.Visit); ok || f.s.Verdict != 0 {
 		f.s.Anomalies++
 		return
+	}
+	if i, ok := f.s.waiting(node); ok {
+		again = f.s.Visit(i)
+		f.resolve(i)
 	}
 	f.begin(Visit{node: again.node, number: uint16(f.e.Slot.Visit), parent: again.parent, item: again.item}) //nolint:gosec // checked
 }

@@ -37,6 +37,9 @@ func (w *world) put(slot events.Slot, r events.Result, data events.Data) {
 		w.t.Fatalf("event %s folded twice changes the state", e.ID())
 	}
 	w.count()
+	if w.s.Reason == ReasonDeadlock {
+		w.t.Fatalf("%s deadlocks a sound definition", e.ID())
+	}
 	w.direct(&e, &before)
 	w.effect(&e, &before)
 }
@@ -113,13 +116,16 @@ func (w *world) effect(e *events.Event, before *State) {
 			w.effects = append(w.effects, name)
 		}
 	case events.Undo:
-		if before.Verdict != 0 && (len(w.effects) == 0 || w.effects[len(w.effects)-1] != name) {
+		if before.Verdict != 0 && e.Slot.Again == 1 && (len(w.effects) == 0 || w.effects[len(w.effects)-1] != name) {
 			w.t.Fatalf("undo of %s, want the last of %v", name, w.effects)
 		}
 		if !slices.Contains(w.effects, name) {
 			w.t.Fatalf("undo of %s, which was not done: %v", name, w.effects)
 		}
 	case events.Undone:
+		if e.Result != events.Completed {
+			return
+		}
 		w.effects = slices.DeleteFunc(w.effects, func(s string) bool { return s == name })
 	case events.Redo, events.Submitted, events.Cancel, events.Compensate, events.Ended:
 	}
@@ -149,8 +155,17 @@ func (w *world) moves(bad bool) []func() {
 		slot := events.Slot{Definition: "line", Version: 1, Document: "d", Step: n.ID, Visit: v.Number(), Kind: events.Outcome, Again: 1}
 		switch {
 		case v.status == Undoing:
-			slot.Kind = events.Undone
-			moves = append(moves, func() { w.put(slot, events.Completed, events.Data{}) })
+			slot.Kind, slot.Again = events.Undone, max(int(v.again), 1)
+			result := events.Completed
+			if bad && v.again < events.MaxAgain && rapid.IntRange(0, 9).Draw(w.t, "undo luck") == 0 {
+				result = events.Failed
+			}
+			moves = append(moves, func() { w.put(slot, result, events.Data{}) })
+		case v.status == UndoFailed:
+			slot.Kind, slot.Again = events.Undo, int(v.again)+1
+			moves = append(moves, func() { w.put(slot, 0, events.Data{}) })
+		case v.status == Waiting:
+			moves = append(moves, w.person(slot)...)
 		case (v.status == Open || v.status == Leaving) && n.Kind == Service:
 			moves = append(moves, func() {
 				w.put(slot, w.result(bad), events.Data{Output: json.RawMessage(strconv.Itoa(rapid.IntRange(0, 5).Draw(w.t, "n")))})
@@ -161,6 +176,19 @@ func (w *world) moves(bad bool) []func() {
 		moves = append(moves, func() { w.now = at })
 	}
 	return moves
+}
+
+// person returns what a person can do about a step that waits for one.
+func (w *world) person(slot events.Slot) []func() {
+	again := slot
+	node, _ := w.d.Node(slot.Step)
+	again.Visit = w.s.Next(node)
+	redo := again.Of(events.Redo)
+	return []func(){
+		func() { w.put(redo, 0, events.Data{}) },
+		func() { w.put(again, events.Completed, events.Data{Output: json.RawMessage("0")}) },
+		func() { w.put(events.DocumentSlot("line", 1, "d", events.Compensate), 0, events.Data{}) },
+	}
 }
 
 func (w *world) result(bad bool) events.Result {

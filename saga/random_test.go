@@ -127,6 +127,9 @@ func (b *builder) block(scope int) (in, out int) {
 
 func (b *builder) step(scope int) int {
 	n := b.node(Node{Kind: Service, Service: "s", Scope: scope})
+	if b.rich && rapid.Bool().Draw(b.t, "wait") {
+		b.d.Nodes[n].OnFail = Wait
+	}
 	if rapid.Bool().Draw(b.t, "undo") {
 		b.d.Nodes[n].Undo = &Undo{Step: "undo", Service: "s"}
 	}

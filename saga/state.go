@@ -264,6 +264,29 @@ func (s *State) latest(node int) (int, bool) {
 	return 0, false
 }
 
+// Next returns the number that the next visit of a node has: the one by which
+// a person does again, or resolves, a step that waits.
+func (s *State) Next(node int) int {
+	if i, ok := s.latest(node); ok {
+		return s.Visit(i).Number() + 1
+	}
+	return 1
+}
+
+// waiting returns the index of the oldest visit of a node that waits for a
+// person.
+func (s *State) waiting(node int) (int, bool) {
+	if s.incidents == 0 {
+		return 0, false
+	}
+	for i := range s.Visits() {
+		if v := s.Visit(i); int(v.node) == node && v.status == Waiting {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
 // within reports whether visit i lies in, or is, the visit with that index; -1
 // is the document, in which all lie.
 func (s *State) within(i, ancestor int) bool {

@@ -263,10 +263,4 @@ func (f *folding) comes(join Visit) bool {
 	return false
 }
 
-// next returns the number that the next visit of a node has.
-func (f *folding) next(node int) uint16 {
-	if i, ok := f.s.latest(node); ok {
-		return f.s.Visit(i).number + 1 // at most MaxVisit, for there are no more visits
-	}
-	return 1
-}
+func (f *folding) next(node int) uint16 { return uint16(f.s.Next(node)) } //nolint:gosec // at most MaxVisit, for there are no more visits
