@@ -143,14 +143,23 @@ func (s *Server) Undo(ctx context.Context, id events.DocumentID, at string) ([]U
 	if err != nil {
 		return nil, err
 	}
-	list := []Undo{}
 	d, err := s.definition(ctx, events.Slot{Definition: r.Definition, Version: r.Version})
-	if err != nil || d == nil || projections.Terminal(r.State) {
-		return list, err
+	if err != nil {
+		return nil, err
+	}
+	return UndoOf(d, r), nil
+}
+
+// UndoOf returns what would be undone if a document were stopped as it is. The
+// definition is nil if it cannot be had.
+func UndoOf(d *saga.Definition, r *projections.Record) []Undo {
+	list := []Undo{}
+	if d == nil || projections.Terminal(r.State) {
+		return list
 	}
 	for _, v := range d.ToUndo(&r.Folded) {
 		n := &d.Nodes[v.Node()]
 		list = append(list, Undo{Step: n.ID, Visit: v.Number(), Name: n.Name, Handler: n.Undo.Step, Service: n.Undo.Service})
 	}
-	return list, nil
+	return list
 }

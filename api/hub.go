@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/docsaga/docsaga/events"
@@ -76,6 +77,13 @@ func (h *Hub) Apply(_ context.Context, shard int, batch []events.Delivery) error
 		}
 	}
 	return nil
+}
+
+// Positions returns how far each shard was read.
+func (h *Hub) Positions() map[int]uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.seq)
 }
 
 // watch returns a new watcher, or false if there are too many.

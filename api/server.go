@@ -148,3 +148,28 @@ func (s *Server) asProblem(err error) error {
 	s.conf.Logger.Error("request failed", "error", err)
 	return huma.NewError(http.StatusInternalServerError, "see the server's log")
 }
+
+// Problem returns the status of an error and what may be said of it.
+func (s *Server) Problem(err error) (status int, detail string) {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		err = statusError(http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes", tooLarge.Limit))
+	}
+	var refused huma.StatusError
+	if !errors.As(s.asProblem(err), &refused) {
+		return http.StatusInternalServerError, "see the server's log"
+	}
+	return refused.GetStatus(), refused.Error()
+}
+
+// System returns what the server stands on.
+func (s *Server) System() System { return s.system }
+
+// Hub returns what hands on the events of the log.
+func (s *Server) Hub() *Hub { return s.hub }
+
+// NeedsKeys reports whether a request needs a key.
+func (s *Server) NeedsKeys() bool { return len(s.conf.Keys) > 0 }
+
+// Allowed reports whether an address may make another request now.
+func (s *Server) Allowed(r *http.Request) bool { return s.limits.allow(limitKey(r, Person{}, false)) }

@@ -97,9 +97,23 @@ Idempotency-Key with the same content is one document; with other content it is 
 
 func ptr[T any](v T) *T { return &v }
 
+// SubmitFile submits the file of a form.
+func (s *Server) SubmitFile(w http.ResponseWriter, r *http.Request) (Accepted, error) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)) // or the connection has none
+	r.Body = http.MaxBytesReader(w, r.Body, s.conf.MaxUpload+maxBody)
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return Accepted{}, statusError(http.StatusUnsupportedMediaType, "want multipart/form-data")
+	}
+	return s.takeFile(r, Submission{Source: "/docsaga/console/" + PersonOf(r.Context()).Name}, params["boundary"])
+}
+
+// uploadTime is how long an upload may take.
+const uploadTime = 2 * time.Minute
+
 // submit answers a submission.
 func (s *Server) submit(w http.ResponseWriter, r *http.Request, hctx huma.Context) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(2 * time.Minute)) // or the connection has none
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)) // or the connection has none
 	r.Body = http.MaxBytesReader(w, r.Body, s.conf.MaxUpload+maxBody)
 	result, status, err := s.take(r)
 	if err == nil {
@@ -112,15 +126,8 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, hctx huma.Contex
 		_ = json.NewEncoder(w).Encode(result) // the client has gone
 		return
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		err = statusError(http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes", s.conf.MaxUpload))
-	}
-	var refused huma.StatusError
-	if !errors.As(s.asProblem(err), &refused) {
-		refused = huma.NewError(http.StatusInternalServerError, "see the server's log")
-	}
-	_ = huma.WriteErr(s.api, hctx, refused.GetStatus(), refused.Error()) // the client has gone
+	status, detail := s.Problem(err)
+	_ = huma.WriteErr(s.api, hctx, status, detail) // the client has gone
 }
 
 // take reads a submission, whatever its form, and submits it.
