@@ -17,7 +17,7 @@ func (c *Coordinator) Start(ctx context.Context, number int) (uint64, error) {
 	defer s.mu.Unlock()
 	if err := c.load(ctx, s); err != nil && !errors.Is(err, events.ErrNotFound) {
 		c.conf.Logger.Warn("snapshot left aside; the shard is read from its beginning", "shard", number, "error", err)
-		s.seq, s.saved = 0, 0
+		s.seq, s.saved, s.deadlines = 0, 0, nil
 		clear(s.documents)
 	}
 	target, err := c.log.Last(ctx, number)
@@ -104,7 +104,10 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) er
 	if doc.definition == nil {
 		return nil
 	}
-	doc.state = doc.definition.Fold(doc.state, e)
+	if !c.foldSafely(doc, e) {
+		s.deadlines.set(doc, time.Time{})
+		return nil
+	}
 	if doc.state.Phase() == saga.Ended {
 		delete(s.documents, id)
 		s.deadlines.set(doc, time.Time{})
@@ -126,16 +129,16 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 		if !errors.Is(err, events.ErrNotFound) && !errors.Is(err, saga.ErrBadDefinition) {
 			return nil, fmt.Errorf("coordinator: %w", err)
 		}
-		c.conf.Logger.Error("document set aside: its definition cannot be had", "document", e.Slot.Document, "error", err)
-		return &document{id: e.Slot.Document}, nil
+		c.setAside(e.Slot.Document, err)
+		return &document{id: e.Slot.Document, place: -1}, nil
 	}
 	doc := &document{id: e.Slot.Document, definition: definition, place: -1}
 	if e.Slot.Kind == events.Submitted {
 		return doc, nil
 	}
-	history, err := c.log.History(ctx, e.Slot.Document)
+	history, err := c.history(ctx, e.Slot.Document)
 	if err != nil {
-		return nil, fmt.Errorf("coordinator: history of %s: %w", e.Slot.Document, err)
+		return nil, err
 	}
 	for i := range history {
 		if history[i].Position.Seq < e.Position.Seq {

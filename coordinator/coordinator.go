@@ -76,6 +76,7 @@ type Coordinator struct {
 	worker      string
 	shards      []*shard
 	queue       chan task
+	aside       aside
 }
 
 // A task is a decision to be written.
@@ -188,6 +189,7 @@ func (c *Coordinator) write(ctx context.Context) error {
 }
 
 // writeOne writes one decision, until it stands or another does in its place.
+// What can never be written sets its document aside.
 func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	pause := 50 * time.Millisecond
 	for {
@@ -196,6 +198,10 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 			_, err = c.log.Write(ctx, e)
 		}
 		if err == nil || errors.Is(err, events.ErrTaken) || ctx.Err() != nil {
+			return
+		}
+		if isFinal(err) {
+			c.setAside(t.document, err)
 			return
 		}
 		c.conf.Logger.Warn("decision is tried again", "slot", t.decision.Slot(t.definition, t.document).ID(), "after", pause, "error", err)
@@ -208,6 +214,11 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	}
 }
 
+// isFinal reports whether an error stays however often a decision is tried.
+func isFinal(err error) bool {
+	return errors.Is(err, events.ErrBadEvent) || errors.Is(err, events.ErrBadID) || errors.Is(err, events.ErrTooLarge)
+}
+
 // event makes the event of a decision.
 func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 	e := events.Event{
@@ -217,23 +228,33 @@ func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 	var history []events.Event
 	var err error
 	if t.decision.Merge || t.decision.Kind == events.Undo {
-		if history, err = c.log.History(ctx, t.document); err != nil {
-			return e, fmt.Errorf("coordinator: history of %s: %w", t.document, err)
+		if history, err = c.history(ctx, t.document); err != nil {
+			return e, err
 		}
 	}
 	result, data, err := t.definition.Settle(t.decision, history)
 	if err != nil {
-		return e, fmt.Errorf("coordinator: %s: %w", e.ID(), err)
+		return e, fmt.Errorf("coordinator: %s: %w: %w", e.ID(), err, events.ErrBadEvent)
 	}
 	raw, err := data.Marshal()
 	if err != nil {
-		return e, fmt.Errorf("coordinator: %s: %w", e.ID(), err)
+		return e, fmt.Errorf("coordinator: %s: %w: %w", e.ID(), err, events.ErrBadEvent)
 	}
 	if len(raw) > events.MaxData {
 		result, raw = tooLarge(e.Slot.Kind, result, len(raw))
 	}
 	e.Result, e.Data = result, raw
 	return e, nil
+}
+
+// history returns a document's events, without messages that are no event:
+// they have put nothing out.
+func (c *Coordinator) history(ctx context.Context, id events.DocumentID) ([]events.Event, error) {
+	history, err := c.log.History(ctx, id)
+	if err != nil && !errors.Is(err, events.ErrBadEvent) {
+		return nil, fmt.Errorf("coordinator: history of %s: %w", id, err)
+	}
+	return history, nil
 }
 
 // tooLarge returns what stands for data that no event can hold: an outcome

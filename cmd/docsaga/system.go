@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -179,13 +180,36 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 			return release, fmt.Errorf("coordinator: %w", err)
 		}
 		g.Go(func() error { return c.Run(ctx) })
-		readers = append([]feed.Reader{c}, readers...)
+		alone := len(readers) == 0
+		if alone { // it need not follow what another coordinator decides about
+			if alone, err = s.share(ctx, g, c); err != nil {
+				return release, err
+			}
+		}
+		if !alone {
+			readers = append([]feed.Reader{c}, readers...)
+		}
 	}
 	if len(readers) > 0 {
 		g.Go(func() error { return feed.Run(ctx, s.log, readers...) })
 	}
 	g.Go(func() error { return s.watchSettings(ctx) })
 	return release, nil
+}
+
+// share lets the coordinator share the shards with others, if the log has
+// leases for it: one that was made before there were any has none.
+func (s *system) share(ctx context.Context, g *errgroup.Group, c *coordinator.Coordinator) (bool, error) {
+	leases, err := s.log.Leases(ctx, rand.Text()[:16])
+	if errors.Is(err, natslog.ErrNotProvisioned) {
+		s.app.settings.logger.Warn("this coordinator decides about all shards, for the log has no leases; `docsaga provision` makes them")
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("coordinator: %w", err)
+	}
+	g.Go(func() error { return c.Share(ctx, s.log, leases) })
+	return true, nil
 }
 
 // untilEnd runs a part; that ctx has ended is no error.

@@ -21,6 +21,7 @@ const (
 	filesRoot         = "docsaga-files"
 	definitionsBucket = "DOCSAGA_definitions"
 	queuesBucket      = "DOCSAGA_queues"
+	leasesBucket      = "DOCSAGA_leases"
 
 	metaLayout     = "docsaga.layout"
 	metaShards     = "docsaga.shards"
@@ -147,20 +148,22 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 }
 
 func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int) error {
-	buckets := map[string]string{definitionsBucket: "definitions, BPMN XML", queuesBucket: "filters of the queues"}
-	for _, name := range []string{definitionsBucket, queuesBucket} {
+	buckets := []jetstream.KeyValueConfig{
+		{Bucket: definitionsBucket, Description: "docsaga: definitions, BPMN XML", LimitMarkerTTL: time.Hour},
+		{Bucket: queuesBucket, Description: "docsaga: filters of the queues", LimitMarkerTTL: time.Hour},
+		{Bucket: leasesBucket, Description: "docsaga: which coordinator has which shard", TTL: LeaseTTL},
+	}
+	for _, conf := range buckets {
+		conf.History, conf.Storage, conf.Replicas = 1, jetstream.FileStorage, replicas
 		err := retry(ctx, func(ctx context.Context) error {
-			_, err := js.KeyValue(ctx, name)
+			_, err := js.KeyValue(ctx, conf.Bucket)
 			if errors.Is(err, jetstream.ErrBucketNotFound) {
-				_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-					Bucket: name, Description: "docsaga: " + buckets[name], History: 1,
-					Storage: jetstream.FileStorage, Replicas: replicas, LimitMarkerTTL: time.Hour,
-				})
+				_, err = js.CreateKeyValue(ctx, conf)
 			}
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("natslog: provision bucket %s: %w", name, err)
+			return fmt.Errorf("natslog: provision bucket %s: %w", conf.Bucket, err)
 		}
 	}
 	return nil
