@@ -200,16 +200,23 @@ func (d *Definition) mustUndo(s *State, i int) bool {
 		return false
 	}
 	switch v.status {
-	case Done, Broken, Late, Stopped, Recalled:
+	case Recalled: // it is none of what a sub-process completed
+		return true
+	case Done, Broken, Late, Stopped:
 	case Open, Joining, Refused, Waiting, Undoing, UndoFailed, Reverted, Closed, Watching, Leaving, Looping:
 		return false
 	}
 	for at := int(v.parent) - 1; at >= 0; at = int(s.Visit(at).parent) - 1 {
-		if outer := s.Visit(at); outer.status == Done && d.Nodes[outer.node].Undo != nil && !d.isLoop(outer) {
+		if outer := s.Visit(at); wasDone(outer.status) && d.Nodes[outer.node].Undo != nil && !d.isLoop(outer) {
 			return false
 		}
 	}
 	return true
+}
+
+// wasDone reports whether a visit was completed, whatever became of it since.
+func wasDone(s Status) bool {
+	return s == Done || s == Recalled || s == Undoing || s == UndoFailed || s == Reverted
 }
 
 // ToUndo returns the visits that would be undone if the document stopped now,

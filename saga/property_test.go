@@ -113,6 +113,7 @@ func (w *world) effect(e *events.Event, before *State) {
 	switch e.Slot.Kind {
 	case events.Outcome:
 		if e.Result != events.Rejected {
+			w.within(n, e.Slot.Visit)
 			w.effects = append(w.effects, name)
 		}
 	case events.Undo:
@@ -129,6 +130,22 @@ func (w *world) effect(e *events.Event, before *State) {
 		w.effects = slices.DeleteFunc(w.effects, func(s string) bool { return s == name })
 	case events.Redo, events.Submitted, events.Cancel, events.Compensate, events.Ended:
 	}
+}
+
+// within takes the effects in a completed sub-process out of the record: its
+// own undo stands for them. What was interrupted there is undone by itself.
+func (w *world) within(node, number int) {
+	at, _ := w.s.find(node, number)
+	w.effects = slices.DeleteFunc(w.effects, func(name string) bool {
+		for i := range w.s.Visits() {
+			v := w.s.Visit(i)
+			if fmt.Sprintf("%s.%d", w.d.Nodes[v.node].ID, v.number) == name {
+				kept := v.status == Recalled || v.status == Undoing || v.status == UndoFailed
+				return i != at && w.s.within(i, at) && !kept
+			}
+		}
+		return false
+	})
 }
 
 func (w *world) loopVisit(node, number int) bool {

@@ -180,6 +180,9 @@ func (b *builder) repeat(scope int) (in, out int) {
 
 func (b *builder) sub(scope int) int {
 	n := b.node(Node{Kind: SubProcess, Scope: scope})
+	if rapid.Bool().Draw(b.t, "undo") {
+		b.d.Nodes[n].Undo = &Undo{Step: "undo", Service: "s"}
+	}
 	start := b.node(Node{Kind: Start, Scope: n + 1})
 	first, last := b.block(n + 1)
 	end := b.node(Node{Kind: End, Scope: n + 1})

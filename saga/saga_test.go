@@ -3,6 +3,7 @@ package saga
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func line(tb testing.TB, n int) *Definition {
 	tb.Helper()
 	d := Definition{Name: "line", Version: 1, Nodes: []Node{{ID: "start", Kind: Start}}}
 	for i := range n {
-		id := events.StepID("s" + string(rune('1'+i)))
+		id := events.StepID("s" + strconv.Itoa(i+1))
 		d.Nodes = append(d.Nodes, Node{ID: id, Kind: Service, Service: string(id), Default: -1, Undo: &Undo{Step: "undo-" + id, Service: string(id)}})
 		d.Flows = append(d.Flows, Flow{ID: "f", From: i, To: i + 1})
 	}
@@ -286,15 +287,29 @@ func FuzzStateRoundTrip(f *testing.F) {
 }
 
 func BenchmarkFold(b *testing.B) {
-	d, list := line(b, 5), lineEvents()
-	b.ReportAllocs()
-	n := 0
-	for b.Loop() {
-		var s State
-		for _, e := range list {
-			s = d.Fold(s, e)
-		}
-		n += len(list)
+	for _, steps := range []int{5, 10, 40} {
+		b.Run("steps="+strconv.Itoa(steps), func(b *testing.B) {
+			d := line(b, steps)
+			list := []*events.Event{submitted()}
+			for i := range steps {
+				list = append(list, outcome(d.Nodes[i+1].ID, uint64(i+2), events.Completed)) //nolint:gosec // small
+			}
+			b.ReportAllocs()
+			n := 0
+			var s State
+			for b.Loop() {
+				s = State{}
+				for _, e := range list {
+					s = d.Fold(s, e)
+				}
+				n += len(list)
+			}
+			raw, err := s.AppendBinary(nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
+			b.ReportMetric(float64(len(raw)), "bytes/state")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
 }
