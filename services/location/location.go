@@ -51,9 +51,13 @@ const (
 	ReasonContentChanged = "content-changed" // other bytes than the sha256 of the input says
 )
 
+// ReasonUnreachable is why a document fails, in the end, whose source gave no
+// answer in every attempt.
+const ReasonUnreachable = "unreachable"
+
 // ErrUnreachable reports that the source gave no answer, or an answer that may
 // be another one later.
-var ErrUnreachable = errors.New("the source cannot be reached")
+var ErrUnreachable = runner.Coded(ReasonUnreachable, "the source cannot be reached")
 
 // MediaTypePDF is the media type of everything that is stored.
 const MediaTypePDF = "application/pdf"

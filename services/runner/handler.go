@@ -15,8 +15,9 @@ import (
 type Handler interface {
 	// Do does the visit and returns its output, which is marshalled to JSON.
 	// An error made by [Reject] is a business no and final; any other error,
-	// or a panic, is tried again until the step's retries are used up. Do
-	// must return when ctx ends.
+	// or a panic, is tried again until the step's retries are used up, and
+	// then is the reason [CodeError], or that of [Coded]. Do must return when
+	// ctx ends.
 	Do(ctx context.Context, v Visit) (output any, err error)
 	// Undo removes every effect of the visit. It returns nil if there is none.
 	Undo(ctx context.Context, v Visit) error
@@ -61,4 +62,23 @@ func AsRejection(err error) (*Rejection, bool) {
 	var r *Rejection
 	ok := errors.As(err, &r)
 	return r, ok
+}
+
+// A codedError is an ordinary one, to be tried again, that knows what to call
+// itself if no try succeeds.
+type codedError struct{ code, message string }
+
+// Coded returns an error to be wrapped by others: a visit that fails because
+// of it in its last attempt has code as its reason, and not [CodeError].
+func Coded(code, message string) error { return &codedError{code, message} }
+
+// Error returns the message.
+func (c *codedError) Error() string { return c.message }
+
+// codeOf returns the reason of a visit that err has ended.
+func codeOf(err error) string {
+	if c := (*codedError)(nil); errors.As(err, &c) {
+		return c.code
+	}
+	return CodeError
 }

@@ -193,6 +193,22 @@ func TestAnErrorIsTriedAgainWithGrowingPausesAndThenFails(t *testing.T) {
 	})
 }
 
+func TestACodedErrorIsTriedAgainAndThenIsTheReason(t *testing.T) {
+	play(t, func(s *stage) {
+		away := runner.Coded("away", "nobody answers")
+		h := &fake{do: func(context.Context, runner.Visit) (any, error) { return nil, fmt.Errorf("door: %w", away) }}
+		s.host("left", h, runner.Config{})
+		s.submit()
+		e, data := s.outcome(slot("left", events.Outcome))
+		if e.Result != events.Failed || *data.Error != (events.Error{Code: "away", Message: "door: nobody answers"}) {
+			t.Errorf("left is %v with %+v, want failed for the reason that the error names", e.Result, data.Error)
+		}
+		if len(h.visits) != 3 {
+			t.Errorf("%d attempts, want the 3 that the definition says", len(h.visits))
+		}
+	})
+}
+
 func TestARejectionIsFinalAndKeepsWhatWasFoundOut(t *testing.T) {
 	play(t, func(s *stage) {
 		h := &fake{do: func(context.Context, runner.Visit) (any, error) {

@@ -108,7 +108,7 @@ func (r *Runner) do(ctx context.Context, j job) error {
 			if j.attempt < r.retries(j.node) || ctx.Err() != nil {
 				return err
 			}
-			result, data.Error = events.Failed, &events.Error{Code: CodeError, Message: err.Error()}
+			result, data.Error = events.Failed, &events.Error{Code: codeOf(err), Message: err.Error()}
 		}
 	}
 	return r.write(ctx, j, result, data)
