@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 )
 
@@ -149,15 +148,15 @@ func (l *Log) publishBatch(ctx context.Context, batch []*write) {
 }
 
 func (l *Log) publishEach(ctx context.Context, batch []*write) {
-	futures := make([]jetstream.PubAckFuture, len(batch))
+	sent := make([]*waiter, len(batch))
 	errs := make([]error, len(batch))
 	for i, w := range batch {
-		futures[i], errs[i] = l.js.PublishMsgAsync(w.msg)
+		sent[i], errs[i] = l.publisher.publish(w.msg)
 	}
 	for i, w := range batch {
 		var t turn
 		if t.err = errs[i]; t.err == nil {
-			t.seq, t.err = await(ctx, futures[i])
+			t.seq, t.err = l.publisher.await(ctx, sent[i])
 		}
 		w.turn <- t
 	}

@@ -32,6 +32,7 @@ type Log struct {
 	log     *slog.Logger
 	ackWait time.Duration
 
+	publisher   *publisher
 	room        chan struct{} // holds one token for each publish under way
 	groups      []group       // one a shard; nil unless writers combine
 	definitions jetstream.KeyValue
@@ -41,8 +42,7 @@ type Log struct {
 // Open returns the log on nc's server. Its error wraps [ErrNotProvisioned] if
 // there is none, and [ErrDrift] if its settings are not what they must be.
 func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
-	js, err := jetstream.New(nc,
-		jetstream.WithPublishAsyncMaxPending(window), jetstream.WithPublishAsyncTimeout(attemptTimeout))
+	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("natslog: open: %w", err)
 	}
@@ -65,6 +65,9 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 	}
 	if l.queueFilter, err = l.bucket(ctx, queuesBucket); err != nil {
 		return nil, err
+	}
+	if l.publisher, err = newPublisher(nc); err != nil {
+		return nil, fmt.Errorf("natslog: open: %w", err)
 	}
 	if conf.Durability == Strict && conf.Replicas == 1 {
 		l.groups = make([]group, conf.Shards)

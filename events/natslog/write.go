@@ -95,23 +95,11 @@ func (l *Log) publish(ctx context.Context, w *write) (seq uint64, err error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	future, err := l.js.PublishMsgAsync(w.msg)
+	sent, err := l.publisher.publish(w.msg)
 	if err != nil {
 		return 0, err
 	}
-	return await(ctx, future)
-}
-
-// await waits for the answer to a publish, which comes, or times out.
-func await(ctx context.Context, future jetstream.PubAckFuture) (seq uint64, err error) {
-	select {
-	case ack := <-future.Ok():
-		return ack.Sequence, nil
-	case err := <-future.Err():
-		return 0, err
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	}
+	return l.publisher.await(ctx, sent)
 }
 
 func (l *Log) publishOne(ctx context.Context, msg *nats.Msg) (seq uint64, err error) {
@@ -130,6 +118,9 @@ func (l *Log) publishOne(ctx context.Context, msg *nats.Msg) (seq uint64, err er
 // parseAck reads a publish acknowledgement:
 // {"stream":"DOCSAGA_0","seq":17} or {"error":{"code":503,"err_code":10077,...}}.
 func parseAck(data []byte) (seq uint64, err error) {
+	if seq, ok := quickAck(data); ok {
+		return seq, nil
+	}
 	var ack struct {
 		Error  *jetstream.APIError `json:"error"`
 		Stream string              `json:"stream"`

@@ -1,0 +1,139 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func TestQuickAckReadsWhatTheServerWritesAndLeavesTheRest(t *testing.T) {
+	for data, want := range map[string]uint64{
+		`{"stream":"DOCSAGA_0", "seq":17}`:                    17,
+		`{"stream":"DOCSAGA_0", "seq":0}`:                     0,
+		`{"stream":"DOCSAGA_0", "seq":17,"duplicate":true}`:   0,
+		`{"stream":"a", "domain":"hub", "seq":17}`:            0,
+		`{"error":{"code":503,"err_code":10077}}`:             0,
+		`{"stream":"a", "seq":}`:                              0,
+		`{"stream":"a", "seq":1`:                              0,
+		`{"stream":"a", "seq":-1}`:                            0,
+		`{"stream":"a", "seq":99999999999999999999999999}`:    0,
+		`{"stream":"a","seq":3,"domain":"x", "seq":4}`:        0,
+		`{"stream":"DOCSAGA_1", "seq":9007199254740993}`:      9007199254740993,
+		`{"type":"io.nats.jetstream.api.v1.stream","seq":12}`: 0,
+		`{"stream":"DOCSAGA_0", "seq":17} `:                   0,
+		`{"stream":"DOCSAGA_0", "seq":017}`:                   17,
+		``:                                                    0,
+	} {
+		if seq, ok := quickAck([]byte(data)); seq != want && ok || ok != (want > 0) {
+			t.Errorf("%s: %d, %v, want %d", data, seq, ok, want)
+		}
+	}
+	if seq, err := parseAck([]byte(`{"stream":"a", "domain":"hub", "seq":17}`)); seq != 17 || err != nil {
+		t.Errorf("an acknowledgement with a domain: %d, %v", seq, err)
+	}
+	var api *jetstream.APIError
+	if _, err := parseAck([]byte(`{"error":{"code":503,"err_code":10077}}`)); !errors.As(err, &api) || !isTaken(err) {
+		t.Errorf("a taken slot: %v", err)
+	}
+}
+
+// silentServer is a server whose only subscriber never answers.
+func silentServer(t *testing.T) (nc *nats.Conn, s *server.Server) {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(s.Shutdown)
+	if nc, err = Connect("", ConnectOptions{InProcess: s, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	if _, err := nc.Subscribe("silent", func(*nats.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	return nc, s
+}
+
+func TestAPublishThatNobodyTakesSaysSo(t *testing.T) {
+	nc, _ := silentServer(t)
+	p, err := newPublisher(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := p.publish(&nats.Msg{Subject: "nobody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.await(t.Context(), w); !errors.Is(err, jetstream.ErrNoStreamResponse) || !isTemporary(err) {
+		t.Errorf("got %v, want %v", err, jetstream.ErrNoStreamResponse)
+	}
+}
+
+func TestAnAnswerThatIsNotAwaitedAnyMoreGoesToNobodyElse(t *testing.T) {
+	nc, _ := silentServer(t)
+	var held []*nats.Msg
+	var mu sync.Mutex
+	if _, err := nc.Subscribe("slow", func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		held = append(held, m)
+		if len(held) < 2 {
+			return
+		}
+		for i, m := range held { // the first is late
+			_ = m.Respond([]byte(`{"stream":"S", "seq":` + string(rune('1'+i)) + `}`))
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPublisher(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i, ctx := range []context.Context{ended, t.Context()} {
+		w, err := p.publish(&nats.Msg{Subject: "slow"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seq, err := p.await(ctx, w)
+		if i == 0 && !errors.Is(err, context.Canceled) || i == 1 && (seq != 2 || err != nil) {
+			t.Errorf("publish %d: %d, %v", i+1, seq, err)
+		}
+	}
+	if len(p.waiting) != 0 {
+		t.Errorf("%d are still waited for", len(p.waiting))
+	}
+}
+
+func TestAPublishEndsWhenTheConnectionWasLost(t *testing.T) {
+	nc, _ := silentServer(t)
+	p, err := newPublisher(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := p.publish(&nats.Msg{Subject: "silent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.ForceReconnect(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := p.await(t.Context(), w); !errors.Is(err, nats.ErrDisconnected) || !isTemporary(err) {
+		t.Errorf("got %v, want %v", err, nats.ErrDisconnected)
+	}
+	if took := time.Since(began); took > attemptTimeout-time.Second {
+		t.Errorf("noticed after %v", took)
+	}
+}
