@@ -186,3 +186,18 @@ func what(n *saga.Node) string {
 	}
 	return ""
 }
+
+// Err returns nil if the file is sound, and otherwise an error that names all
+// that is wrong and wraps [saga.ErrBadDefinition].
+func (r Report) Err() error {
+	if r.Sound {
+		return nil
+	}
+	var lines []string
+	for _, f := range r.Findings {
+		if f.Level == LevelError {
+			lines = append(lines, f.String())
+		}
+	}
+	return fmt.Errorf("bpmn: %s: %w", strings.Join(lines, "\n"), saga.ErrBadDefinition)
+}

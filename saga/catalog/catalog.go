@@ -127,10 +127,11 @@ func Deploy(ctx context.Context, target Target, drawn []byte) (*saga.Definition,
 }
 
 func deploy(ctx context.Context, target Target, drawn []byte) (*saga.Definition, error) {
-	d, err := bpmn.Parse(drawn, 1)
-	if err != nil {
+	checked := bpmn.Check(drawn)
+	if err := checked.Err(); err != nil {
 		return nil, fmt.Errorf("catalog: deploy: %w", err)
 	}
+	d := checked.Definition
 	refs, err := target.Definitions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("catalog: deploy %s: %w", d.Name, err)
