@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsaga/docsaga/events"
-	"github.com/docsaga/docsaga/saga"
-	"github.com/docsaga/docsaga/saga/bpmn"
 )
 
 func (a *app) definitionCommand() *cobra.Command {
@@ -21,53 +19,8 @@ func (a *app) definitionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.definitionCheck(), a.definitionDeploy(), a.definitionList(), a.definitionGet())
+	cmd.AddCommand(a.definitionCheck(), a.definitionRun(), a.definitionDiff(), a.definitionDeploy(), a.definitionList(), a.definitionGet())
 	return cmd
-}
-
-// A hop is a line of what definition check prints.
-type hop struct {
-	From    events.StepID `json:"from"`
-	To      events.StepID `json:"to"`
-	Reach   string        `json:"reach"`
-	Guarded bool          `json:"guarded"`
-}
-
-func (a *app) definitionCheck() *cobra.Command {
-	return &cobra.Command{
-		Use:   "check FILE",
-		Short: "Say whether a flow can run, and which hops are direct",
-		Long: `Reads a BPMN file and prints its hops: direct (the services hand the document on
-by themselves), by history (they read the document's events first) or
-coordinated (a coordinator decides). Exit code 1 if the flow cannot run.`,
-		Example: "  docsaga definition check flow.bpmn",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			drawn, err := drawing(args[0])
-			if err != nil {
-				return err
-			}
-			d, err := bpmn.Parse(drawn, 1)
-			if err != nil {
-				return coded{code: exitFailed, err: fmt.Errorf("%s: %w", args[0], err)}
-			}
-			return printList(a, hops(d), func(list []hop) table {
-				t := table{head: []string{"FROM", "TO", "HOP", "GUARDED"}}
-				for _, h := range list {
-					t.rows = append(t.rows, []string{string(h.From), string(h.To), h.Reach, yesNo(h.Guarded)})
-				}
-				return t
-			})
-		},
-	}
-}
-
-func hops(d *saga.Definition) []hop {
-	var list []hop
-	for _, h := range d.Hops() {
-		list = append(list, hop{From: h.From, To: h.To, Reach: h.Reach.String(), Guarded: h.Guarded})
-	}
-	return list
 }
 
 func (a *app) definitionDeploy() *cobra.Command {
@@ -84,8 +37,8 @@ their own version. The same drawing again is the same version.`,
 			if err != nil {
 				return err
 			}
-			if _, err := bpmn.Parse(drawn, 1); err != nil {
-				return coded{code: exitFailed, err: fmt.Errorf("%s: %w", args[0], err)}
+			if _, err := sound(args[0], drawn); err != nil {
+				return err
 			}
 			return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
 				d, err := sys.deploy(ctx, drawn)

@@ -135,7 +135,7 @@ Settings come from flags, then from DOCSAGA_* variables (DOCSAGA_NATS for
 	root.AddCommand(
 		a.runCommand(), a.devCommand(), a.serviceCommand(), a.coordinatorCommand(), a.serverCommand(), a.provisionCommand(),
 		a.submitCommand(), a.listCommand(), a.statusCommand(), a.historyCommand(),
-		a.definitionCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.keyCommand(), a.versionCommand(), workerCommand(),
+		a.definitionCommand(), a.feelCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.keyCommand(), a.versionCommand(), workerCommand(),
 	)
 	root.AddCommand(a.verifyCommand())
 	root.AddCommand(a.verbCommands()...)

@@ -92,9 +92,11 @@ func TestBadInputSaysWhatIsWrong(t *testing.T) {
 		"missing file":               {[]string{"run", filepath.Join(dir, "none.pdf")}, exitNotFound, "none.pdf: there is no such file"},
 		"directory":                  {[]string{"run", dir}, exitUsage, "--recursive"},
 		"definition that is missing": {[]string{"run", "--definition", filepath.Join(dir, "no.bpmn"), pdf}, exitNotFound, "no.bpmn"},
-		"definition that is broken":  {[]string{"definition", "check", broken}, exitFailed, "broken.bpmn"},
+		"definition that is broken":  {[]string{"definition", "run", broken}, exitFailed, "broken.bpmn cannot run"},
 		"id with a dot":              {[]string{"submit", pdf, "--id", "a.b"}, exitUsage, "a.b"},
 		"status of a wild card":      {[]string{"status", "*"}, exitUsage, "want 1 to 64"},
+		"expression without end":     {[]string{"feel", "(1"}, exitFailed, "column 3"},
+		"variables that are none":    {[]string{"definition", "run", "definitions/pdf-validation.bpmn", "--variables", "3"}, exitUsage, "--variables"},
 		"no argument":                {[]string{"status"}, exitUsage, "accepts 1 arg"},
 		"no server":                  {[]string{"status", "x", "--nats", nowhere}, exitInternal, "connect to " + nowhere},
 		"unknown service":            {[]string{"service", "flying", "--nats", nowhere}, exitInternal, nowhere},
@@ -172,5 +174,47 @@ func TestRunStopsWhenItsContextEnds(t *testing.T) {
 	var out, errOut bytes.Buffer
 	if code := execute(ctx, []string{"run"}, strings.NewReader(""), &out, &errOut); code == exitOK {
 		t.Errorf("exit code 0 though it was stopped at once; output %q", out.String())
+	}
+}
+
+func TestDefinitionRunGoesThroughAFlowDry(t *testing.T) {
+	code, out, errOut := docsaga(t, "definition", "run", "definitions/pdf-validation.bpmn", "-o", "json")
+	var got struct {
+		State string   `json:"state"`
+		Trace []string `json:"trace"`
+	}
+	if err := json.Unmarshal([]byte(out), &got); code != exitOK || err != nil {
+		t.Fatalf("exit code %d, output %q (error %v), error output %q", code, out, err, errOut)
+	}
+	want := "[start location security parsing validation records end]"
+	if fmt.Sprint(got.Trace) != want || got.State != "completed" {
+		t.Errorf("%s by %v, want completed by %s", got.State, got.Trace, want)
+	}
+}
+
+func TestFeelPrintsJSON(t *testing.T) {
+	for expr, want := range map[string]string{"a + 1": "3", `"x" + "y"`: `"xy"`, "[1,2][item > 1]": "[2]", "nothing": "null"} {
+		if code, out, errOut := docsaga(t, "feel", expr, "--context", `{"a":2}`); code != exitOK || strings.TrimSpace(out) != want {
+			t.Errorf("feel %s: exit code %d, output %q, error %q; want %s", expr, code, out, errOut, want)
+		}
+	}
+	if code, _, errOut := docsaga(t, "feel", "1 +"); code != exitFailed || !strings.Contains(errOut, "column 4") {
+		t.Errorf("feel 1 +: exit code %d, error %q; want a place in the expression", code, errOut)
+	}
+}
+
+func TestDefinitionDiffNamesWhatChanged(t *testing.T) {
+	raw, err := os.ReadFile("definitions/pdf-validation.bpmn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := filepath.Join(t.TempDir(), "changed.bpmn")
+	if err := os.WriteFile(changed, bytes.ReplaceAll(raw, []byte("PT24H"), []byte("PT1H")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := docsaga(t, "definition", "diff", "definitions/pdf-validation.bpmn", changed, "-o", "json")
+	var list []difference
+	if err := json.Unmarshal([]byte(out), &list); code != exitOK || err != nil || len(list) != 10 {
+		t.Errorf("exit code %d, %d differences (error %v), error output %q; want 10, five steps before and after", code, len(list), err, errOut)
 	}
 }

@@ -24,16 +24,16 @@ func workerCommand() *cobra.Command {
 // serve connects to the log, hosts the parts until the user stops it, and
 // finishes what is at hand.
 func (a *app) serve(ctx context.Context, p parts, what string) error {
-	if p.projections || len(p.services) > 0 {
-		if _, err := a.dataDir(); err != nil {
-			return err
-		}
-	}
 	sys, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer sys.close()
+	if p.projections || len(p.services) > 0 {
+		if _, err := a.dataDir(); err != nil {
+			return err
+		}
+	}
 	a.say("%s: connected to %s; stop with Ctrl-C", what, redacted(a.settings.nats))
 	return sys.host(ctx, p, func(ctx context.Context) error {
 		<-ctx.Done()
