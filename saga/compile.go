@@ -26,6 +26,9 @@ func Compile(d Definition) (*Definition, error) {
 		}
 	}
 	c.hops()
+	if len(d.hops) > MaxHops {
+		return nil, fmt.Errorf("saga: definition %s has more than %d hops between steps: %w", d.Name, MaxHops, ErrBadDefinition)
+	}
 	return &d, nil
 }
 

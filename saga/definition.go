@@ -13,6 +13,9 @@ var ErrBadDefinition = errors.New("definition cannot run")
 // MaxNodes is how many nodes a definition may have.
 const MaxNodes = 4096
 
+// MaxHops is how many hops a definition may have.
+const MaxHops = 100_000
+
 // MaxIncoming is how many flows may meet in a parallel join.
 const MaxIncoming = 64
 

@@ -254,7 +254,7 @@ type tracer struct {
 func (t *tracer) visit(i int, reach Reach, guarded bool) {
 	d := t.c.d
 	n := &d.Nodes[i]
-	if t.seen[i] {
+	if t.seen[i] || len(d.hops) > MaxHops {
 		return
 	}
 	t.seen[i] = true

@@ -6,9 +6,12 @@ import (
 	"strings"
 )
 
-// maxMarkings is how many arrangements of tokens [Definition.Check] looks at
-// in one scope; in a larger one a deadlock may stay unseen.
-const maxMarkings = 20_000
+// How much [Definition.Check] looks at in one scope: arrangements of tokens,
+// and their bytes together. In a larger one a deadlock may stay unseen.
+const (
+	maxMarkings     = 20_000
+	maxMarkingBytes = 16 << 20
+)
 
 // Check looks for what a compiled definition can run with but should not:
 // errors are joins that can wait for ever, and steps from which no end can be
@@ -107,7 +110,7 @@ type marking []byte
 func (c *checker) play(at int) {
 	g := game{d: c.d, at: at, seen: make(map[string]bool), many: -1}
 	g.add(make(marking, len(c.d.Flows)), c.d.scopes[at].starts)
-	for len(g.queue) > 0 && len(g.seen) < maxMarkings {
+	for len(g.queue) > 0 && !g.full() {
 		m := g.queue[len(g.queue)-1]
 		g.queue = g.queue[:len(g.queue)-1]
 		g.move(m)
@@ -133,9 +136,16 @@ type game struct {
 	onward  map[int][]bool
 }
 
+func (g *game) full() bool {
+	return len(g.seen) > maxMarkings || len(g.seen)*len(g.d.Flows) > maxMarkingBytes
+}
+
 // add queues the marking in which tokens have come out of nodes, in every way
 // they can.
 func (g *game) add(m marking, nodes []int) {
+	if g.full() {
+		return
+	}
 	if len(nodes) == 0 {
 		if key := string(m); !g.seen[key] {
 			g.seen[key] = true
@@ -175,17 +185,18 @@ func (g *game) ways(i int) [][]int {
 		ways = append(ways, n.out)
 	}
 	normal := len(ways)
+	var besides []int // what events that do not interrupt add
 	for _, list := range [][]int{n.armed, n.catches} {
 		for _, b := range list {
-			boundary := &g.d.Nodes[b]
-			if !boundary.Continues {
+			if boundary := &g.d.Nodes[b]; boundary.Continues {
+				besides = append(besides, boundary.out...)
+			} else {
 				ways = append(ways, boundary.out)
-				continue
-			}
-			for k := range normal {
-				ways[k] = append(slices.Clone(ways[k]), boundary.out...)
 			}
 		}
+	}
+	for k := range normal {
+		ways[k] = append(slices.Clone(ways[k]), besides...)
 	}
 	if len(ways) == 0 {
 		return [][]int{nil}

@@ -40,8 +40,8 @@ func (p *parser) expression(e *element, text string) saga.Expression {
 		source = translated
 	}
 	var known []string
-	for _, name := range p.names {
-		if strings.Contains(source, name) {
+	for _, name := range p.names[:min(len(p.names), saga.MaxNodes)] {
+		if strings.ContainsAny(source, "-.") && strings.Contains(source, name) {
 			known = append(known, name)
 		}
 	}

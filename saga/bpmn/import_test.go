@@ -286,3 +286,40 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestHostileFilesAreBounded(t *testing.T) {
+	hub := func(n int) string {
+		var b strings.Builder
+		b.WriteString(`<parallelGateway id="t"/><exclusiveGateway id="hub"/>`)
+		for i := range n {
+			fmt.Fprintf(&b, `<userTask id="a%d"/><sequenceFlow sourceRef="t" targetRef="a%d"/><sequenceFlow sourceRef="a%d" targetRef="hub"/>`, i, i, i)
+			fmt.Fprintf(&b, `<userTask id="b%d"/><sequenceFlow sourceRef="hub" targetRef="b%d"/>`, i, i)
+		}
+		return b.String()
+	}
+	caught := func(n int) string {
+		var b strings.Builder
+		b.WriteString(`<task id="t"/>`)
+		for i := range n {
+			fmt.Fprintf(&b, `<userTask id="a%d"/><boundaryEvent id="b%d" attachedToRef="a%d"><errorEventDefinition/></boundaryEvent><sequenceFlow sourceRef="t" targetRef="a%d"/>`, i, i, i, i)
+		}
+		return b.String()
+	}
+	tests := map[string]string{
+		"many hops":     hub(700),
+		"many ways":     caught(1500),
+		"many comments": `<scriptTask id="t"><script>` + strings.Repeat("a<!-- -->", 100_000) + `</script></scriptTask>`,
+		"many names":    `<task id="t"/>` + strings.Repeat(`<x id="a-b"/>`, 30_000) + `<serviceTask id="q"><extensionElements><zeebe:ioMapping>` + strings.Repeat(`<zeebe:input source="=a.b" target="c"/>`, 10_000) + `</zeebe:ioMapping></extensionElements></serviceTask>`,
+		"one long name": `<task id="` + strings.Repeat("n", 900_000) + `"/>`,
+	}
+	for name, drawn := range tests {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			report := Check(task(drawn))
+			if took := time.Since(began); took > 15*time.Second {
+				t.Errorf("took %s", took)
+			}
+			t.Logf("sound %v, %d findings, %s", report.Sound, len(report.Findings), time.Since(began))
+		})
+	}
+}

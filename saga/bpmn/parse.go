@@ -197,12 +197,19 @@ func stepOf(e *element) events.StepID {
 
 func stepOfID(id string) events.StepID { return events.StepID(token(id)) }
 
+// maxFaults is how many faults and warnings each are reported of one file.
+const maxFaults = 200
+
 func (p *parser) fault(e *element, format string, args ...any) {
-	p.faults = append(p.faults, faultOf(e, format, args...))
+	if len(p.faults) < maxFaults {
+		p.faults = append(p.faults, faultOf(e, format, args...))
+	}
 }
 
 func (p *parser) warn(e *element, format string, args ...any) {
-	p.warnings = append(p.warnings, faultOf(e, format, args...))
+	if len(p.warnings) < maxFaults {
+		p.warnings = append(p.warnings, faultOf(e, format, args...))
+	}
 }
 
 func faultOf(e *element, format string, args ...any) *saga.Fault {

@@ -34,6 +34,7 @@ type element struct {
 	attrs       []xml.Attr
 	line        int
 	text        string
+	raw         []byte // text while it is read
 	children    []*element
 }
 
@@ -128,12 +129,15 @@ func (r *reader) take(token xml.Token, line int) error {
 		return r.start(t, line)
 	case xml.EndElement:
 		last := r.open[len(r.open)-1]
-		last.text = strings.TrimSpace(last.text)
+		if len(last.children) == 0 {
+			last.text = strings.TrimSpace(string(last.raw))
+		}
+		last.raw = nil
 		r.open = r.open[:len(r.open)-1]
 	case xml.CharData:
 		// Text counts only where it is a value, in an element without children.
 		if n := len(r.open); n > 0 && len(r.open[n-1].children) == 0 {
-			r.open[n-1].text += string(t)
+			r.open[n-1].raw = append(r.open[n-1].raw, t...)
 		}
 	case xml.Directive:
 		return errors.New("a document type declaration is refused")
