@@ -180,12 +180,15 @@ type Preparer interface {
 // a definition.
 func Listen(ctx context.Context, target Preparer, d *saga.Definition, service string) error {
 	cues, commands := d.Cues(service)
-	for queue, patterns := range map[string][]events.Pattern{service: cues, CommandQueue(service): commands} {
-		if len(patterns) == 0 {
+	for _, q := range []struct {
+		name     string
+		patterns []events.Pattern
+	}{{service, cues}, {CommandQueue(service), commands}} {
+		if len(q.patterns) == 0 {
 			continue
 		}
-		if err := target.Prepare(ctx, queue, patterns); err != nil {
-			return fmt.Errorf("catalog: queue %s for %s version %d: %w", queue, d.Name, d.Version, err)
+		if err := target.Prepare(ctx, q.name, q.patterns); err != nil {
+			return fmt.Errorf("catalog: queue %s for %s version %d: %w", q.name, d.Name, d.Version, err)
 		}
 	}
 	return nil
