@@ -12,7 +12,8 @@ import (
 )
 
 // TestHostileFilesEndWhereTheyShould runs every hostile kind that we can make
-// through security and parsing. None may take longer than its deadline.
+// through security and parsing. What each takes is measured by pdfium's own
+// deadline; here is only a guard against one that hangs.
 func TestHostileFilesEndWhereTheyShould(t *testing.T) {
 	conf := pdfiumtest.Config(t)
 	conf.Deadline = 5 * time.Second
@@ -26,14 +27,17 @@ func TestHostileFilesEndWhereTheyShould(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range samples.Hostile() {
-		if kind.Want.Step == "location" || kind.Large && testing.Short() {
+		if kind.Want.Step == "location" {
 			continue
 		}
 		t.Run(kind.Name, func(t *testing.T) {
+			if kind.Large && (underRace || testing.Short()) {
+				t.Skip("LEFT OUT with the race detector and in short mode: a large document")
+			}
 			content := kind.Content()
 			start := time.Now()
 			got := pipeline{t: t, files: files, check: check, parse: parse}.run(content)
-			if took := time.Since(start); took > 3*conf.Deadline {
+			if took := time.Since(start); took > 20*conf.Deadline {
 				t.Errorf("took %v", took)
 			}
 			wants := []string{}
