@@ -18,10 +18,11 @@ type publisher struct {
 	nc     *nats.Conn
 	prefix string // of the subjects on which acknowledgements come
 
-	mu      sync.Mutex
-	last    uint64
-	waiting map[uint64]*waiter
-	free    []*waiter
+	mu         sync.Mutex
+	last       uint64
+	reconnects uint64 // as last looked at; asking takes a lock that is in great demand
+	waiting    map[uint64]*waiter
+	free       []*waiter
 }
 
 // A waiter waits for the acknowledgement of one message.
@@ -53,16 +54,17 @@ func newPublisher(nc *nats.Conn) (*publisher, error) {
 // publish sends the message, whose reply subject it sets. Each waiter that it
 // returns must be handed to await.
 func (p *publisher) publish(msg *nats.Msg) (*waiter, error) {
-	reconnects := p.nc.Stats().Reconnects
 	p.mu.Lock()
-	p.last++
+	if p.last++; p.last%64 == 1 {
+		p.reconnects = p.nc.Stats().Reconnects
+	}
 	var w *waiter
 	if n := len(p.free); n > 0 {
 		w, p.free = p.free[n-1], p.free[:n-1]
 	} else {
 		w = &waiter{answered: make(chan answer, 1), tick: time.NewTimer(lookEvery)}
 	}
-	w.id, w.reconnects = p.last, reconnects
+	w.id, w.reconnects = p.last, p.reconnects
 	p.waiting[w.id] = w
 	p.mu.Unlock()
 	msg.Reply = p.prefix + strconv.FormatUint(w.id, 36)
@@ -87,8 +89,7 @@ func (p *publisher) await(ctx context.Context, w *waiter) (seq uint64, err error
 			p.forget(w)
 			return 0, context.Cause(ctx)
 		case <-w.tick.C:
-			if p.nc.Stats().Reconnects != w.reconnects {
-				p.forget(w)
+			if p.lost(w) {
 				return 0, nats.ErrDisconnected
 			}
 			if left <= lookEvery {
@@ -97,6 +98,20 @@ func (p *publisher) await(ctx context.Context, w *waiter) (seq uint64, err error
 			}
 		}
 	}
+}
+
+// lost reports whether the connection was lost since the message was
+// published, or a little before, and forgets the waiter then.
+func (p *publisher) lost(w *waiter) bool {
+	now := p.nc.Stats().Reconnects
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now == w.reconnects {
+		return false
+	}
+	p.reconnects = now
+	delete(p.waiting, w.id)
+	return true
 }
 
 // forget gives up a waiter, which is not used again: its answer may be on its way.

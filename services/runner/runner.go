@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -98,7 +97,7 @@ type Runner struct {
 	conf        Config
 	worker      string // nonce that tells this runner's events from another's
 	keeper      keeper
-	free        chan struct{} // one token a visit that may be worked on
+	workers     workers
 }
 
 // New returns a runner of the named service. The name is what definitions call
@@ -115,7 +114,7 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 	return &Runner{
 		service: service, handler: h, log: log, definitions: definitions, conf: conf,
 		worker: rand.Text()[:16], keeper: keeper{held: make(map[*events.Delivery]struct{})},
-		free: make(chan struct{}, conf.Concurrency),
+		workers: workers{most: conf.Concurrency, hand: make(chan events.Delivery)},
 	}, nil
 }
 
@@ -124,16 +123,37 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 func (r *Runner) Run(ctx context.Context) error {
 	cues, commands := make(chan struct{}), make(chan struct{})
 	g, inner := errgroup.WithContext(ctx)
+	work, release := r.work(inner)
+	defer release()
+	start := func(d events.Delivery) {
+		g.Go(func() error {
+			r.workers.run(inner, d, func(d events.Delivery) { r.deliver(work, d) })
+			return nil
+		})
+	}
 	g.Go(func() error { return r.watch(inner, cues, commands) })
 	g.Go(func() error { return r.keeper.run(inner, r.conf.Drain) })
 	for shard := range r.log.Shards() {
-		g.Go(func() error { return r.follow(inner, cues, r.service, shard) })
-		g.Go(func() error { return r.follow(inner, commands, catalog.CommandQueue(r.service), shard) })
+		g.Go(func() error { return r.follow(inner, cues, r.service, shard, start) })
+		g.Go(func() error { return r.follow(inner, commands, catalog.CommandQueue(r.service), shard, start) })
 	}
 	if err := g.Wait(); ctx.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// work returns the context of work at hand, which outlives ctx by the drain.
+func (r *Runner) work(ctx context.Context) (work context.Context, release func()) {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(r.conf.Drain, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // watch prepares the queues for each definition, and tells when each has
@@ -163,16 +183,13 @@ func (r *Runner) watch(ctx context.Context, cues, commands chan<- struct{}) erro
 	return ctx.Err()
 }
 
-// follow works off one queue of one shard, each delivery in a goroutine of its
-// own, at most Concurrency at once over all queues.
-func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string, shard int) error {
+// follow gives what comes on one queue of one shard to the workers.
+func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string, shard int, start func(events.Delivery)) error {
 	select {
 	case <-ready:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	var work sync.WaitGroup
-	defer work.Wait()
 	for d, err := range r.log.Cues(ctx, queue, shard, r.conf.Concurrency) {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -180,31 +197,19 @@ func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string
 			}
 			return fmt.Errorf("runner: queue %s of shard %d: %w", queue, shard, err)
 		}
-		select {
-		case r.free <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := r.workers.give(ctx, d, start); err != nil {
+			return err
 		}
-		work.Go(func() {
-			defer func() { <-r.free }()
-			r.deliver(ctx, d)
-		})
 	}
 	return ctx.Err()
 }
 
-// deliver handles one delivery. Work at hand is finished when ctx ends.
+// deliver handles one delivery. Its ctx outlives that of Run, so that work at
+// hand is finished.
 func (r *Runner) deliver(ctx context.Context, d events.Delivery) {
 	r.keeper.hold(&d)
 	defer r.keeper.drop(&d)
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(r.conf.Drain, func() { cancel(context.Cause(ctx)) })
-		context.AfterFunc(work, func() { timer.Stop() })
-	})
-	defer stop()
-	err := r.handle(work, d)
+	err := r.handle(ctx, d)
 	if err == nil {
 		err = d.Ack()
 	} else {
@@ -215,65 +220,4 @@ func (r *Runner) deliver(ctx context.Context, d events.Delivery) {
 	if err != nil {
 		r.conf.Logger.Warn("acknowledge", "event", d.Event.ID(), "error", err)
 	}
-}
-
-// keeper starts the ack wait of the deliveries at hand anew, so that nobody
-// else gets them while they are worked on.
-type keeper struct {
-	mu   sync.Mutex
-	held map[*events.Delivery]struct{}
-}
-
-// keepEvery must be well below the ack wait of the queues.
-const keepEvery = 8 * time.Second
-
-func (k *keeper) hold(d *events.Delivery) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.held[d] = struct{}{}
-}
-
-func (k *keeper) drop(d *events.Delivery) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.held, d)
-}
-
-// run keeps what is held until ctx has ended and then, while work at hand is
-// finished, for as long as the drain may last.
-func (k *keeper) run(ctx context.Context, drain time.Duration) error {
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
-	var end <-chan time.Time
-	done := ctx.Done()
-	for {
-		select {
-		case <-done:
-			done = nil
-			if k.extend() == 0 {
-				return ctx.Err()
-			}
-			end = time.After(drain)
-		case <-end:
-			return ctx.Err()
-		case <-tick.C:
-			if k.extend() == 0 && done == nil {
-				return ctx.Err()
-			}
-		}
-	}
-}
-
-func (k *keeper) extend() int {
-	k.mu.Lock()
-	held := make([]*events.Delivery, 0, len(k.held))
-	for d := range k.held {
-		held = append(held, d)
-	}
-	k.mu.Unlock()
-	for _, d := range held {
-		// A failure means that it is handed out again; the slot arbitrates.
-		_ = d.Working()
-	}
-	return len(held)
 }
