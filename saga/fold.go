@@ -62,7 +62,7 @@ func Opened(before, after *State) []Opening {
 	var opened []Opening
 	for i := range after.Visits() {
 		v := after.Visit(i)
-		if v.status == Open && (i >= before.Visits() || before.Visit(i).status != Open) {
+		if v.status == Open && (i >= before.Visits() || before.Visit(i).status != Open || before.Visit(i).number != v.number) {
 			opened = append(opened, Opening{Node: v.Node(), Number: v.Number(), Item: v.Item(), Visit: i})
 		}
 	}

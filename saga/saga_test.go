@@ -286,6 +286,68 @@ func FuzzStateRoundTrip(f *testing.F) {
 	})
 }
 
+// round returns a definition of steps that are done over and over.
+func round(tb testing.TB, steps int, undo *Undo) *Definition {
+	tb.Helper()
+	d := Definition{Name: "line", Version: 1, Nodes: []Node{{ID: "start", Kind: Start}}}
+	for i := range steps {
+		d.Nodes = append(d.Nodes, Node{ID: events.StepID("s" + strconv.Itoa(i)), Kind: Service, Service: "s", Default: -1, Undo: undo})
+		d.Flows = append(d.Flows, Flow{From: i, To: i + 1})
+	}
+	d.Flows = append(d.Flows, Flow{From: steps, To: 1})
+	return compile(tb, d)
+}
+
+func TestADocumentThatGoesRoundDoesNotGrow(t *testing.T) {
+	d := round(t, 3, nil)
+	s := d.Fold(State{}, submitted())
+	for i := range 3000 {
+		e := outcome(events.StepID("s"+strconv.Itoa(i%3)), uint64(i+2), events.Completed) //nolint:gosec // small
+		e.Slot.Visit = i/3 + 1
+		before := s
+		s = d.Fold(s, e)
+		if o := Opened(&before, &s); len(o) != 1 || o[0].Number != (i+1)/3+1 {
+			t.Fatalf("after %s: opened %v, want visit %d of the next step", e.ID(), o, (i+1)/3+1)
+		}
+	}
+	if s.Visits() > inline || s.Anomalies > 0 {
+		t.Errorf("%d visits and %d anomalies, want at most %d and none", s.Visits(), s.Anomalies, inline)
+	}
+}
+
+func TestADocumentThatGoesRoundTooOftenWaitsForAPerson(t *testing.T) {
+	d := round(t, 1, nil)
+	s := d.Fold(State{}, submitted())
+	for i := range events.MaxVisit {
+		e := outcome("s0", uint64(i+2), events.Completed) //nolint:gosec // small
+		e.Slot.Visit = i + 1
+		s = d.Fold(s, e)
+	}
+	if s.Phase() != Incident || s.Reason != ReasonTooMany || s.Anomalies > 0 {
+		t.Errorf("phase %s, reason %s, %d anomalies, want an incident because of too many visits", s.Phase(), s.Reason, s.Anomalies)
+	}
+}
+
+func TestADocumentThatHoldsTooMuchWaitsForAPerson(t *testing.T) {
+	d := round(t, 1, &Undo{Step: "undo", Service: "s"})
+	past := Visit{node: 1, number: 1, rank: 1, status: Done}
+	s := State{submitted: true, open: 1, count: events.MaxVisit}
+	for i := range s.first {
+		s.first[i] = past
+	}
+	open := Visit{node: 1, number: events.MaxVisit, status: Open}
+	s.more = strings.Repeat(string(appendVisit(nil, past)), events.MaxVisit-inline-1) + string(appendVisit(nil, open))
+	e := outcome("s0", 2, events.Completed)
+	e.Slot.Visit = events.MaxVisit
+	s = d.Fold(s, e)
+	if s.Phase() != Incident || s.Reason != ReasonTooMany {
+		t.Errorf("phase %s, reason %s, want an incident because of too many visits", s.Phase(), s.Reason)
+	}
+	if x := d.Decide(&s, time.Time{}); x != nil {
+		t.Errorf("decisions %v, want none", x)
+	}
+}
+
 func BenchmarkFold(b *testing.B) {
 	for _, steps := range []int{5, 10, 40} {
 		b.Run("steps="+strconv.Itoa(steps), func(b *testing.B) {

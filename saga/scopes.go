@@ -61,15 +61,14 @@ func (f *folding) openVisit(v Visit) (int, bool) {
 		return 0, false // nothing to chase
 	}
 	v.status = Open
-	i := f.s.Visits()
 	switch {
 	case f.d.isLoop(v):
 		v.status = Looping
 	case n.Timeout > 0 && n.Kind == Service && !f.e.At.IsZero():
 		v.bits = deadline(f.e.At.Add(n.Timeout))
 	}
-	if !f.s.add(v) {
-		f.s.Anomalies++
+	i, ok := f.add(v)
+	if !ok {
 		return 0, false
 	}
 	if n.Trigger == TimerTrigger && v.status == Open {
@@ -117,10 +116,8 @@ func (f *folding) watch(node, host, n int) {
 	if f.s.Verdict != 0 {
 		return
 	}
-	i := f.s.Visits()
-	v := Visit{node: uint16(node), number: f.next(node), parent: uint16(host + 1), status: Watching, item: uint16(min(n, maxCount))} //nolint:gosec // bounded
-	if !f.s.add(v) {
-		f.s.Anomalies++
+	i, ok := f.add(Visit{node: uint16(node), number: f.next(node), parent: uint16(host + 1), status: Watching, item: uint16(min(n, maxCount))}) //nolint:gosec // bounded
+	if !ok {
 		return
 	}
 	if f.d.Nodes[node].Trigger == TimerTrigger {

@@ -198,9 +198,7 @@ func (f *folding) join(node, flow int, parent uint16) bool {
 	bit := uint64(1) << slices.Index(n.in, flow)
 	i, ok := f.joining(node, parent, bit)
 	if !ok {
-		i = f.s.Visits()
-		if !f.s.add(Visit{node: uint16(node), number: f.next(node), status: Joining, parent: parent}) { //nolint:gosec // bounded
-			f.s.Anomalies++
+		if i, ok = f.add(Visit{node: uint16(node), number: f.next(node), status: Joining, parent: parent}); !ok { //nolint:gosec // bounded
 			return false
 		}
 	}
@@ -263,4 +261,42 @@ func (f *folding) comes(join Visit) bool {
 	return false
 }
 
+// add adds a visit and returns its index. If the state can hold no more, the
+// document is stuck. A document that goes round and round does not grow: a
+// visit about which nothing more will ever happen leaves its place to the next
+// one of its node.
+func (f *folding) add(v Visit) (int, bool) {
+	numbered := v.number > 0 // else the visit before was the last that has a number
+	if f.s.count >= inline && v.item == 0 && numbered {
+		if i, ok := f.s.latest(int(v.node)); ok && f.spent(i, v.parent) {
+			f.s.turn(i, v, v.status)
+			return i, true
+		}
+	}
+	if numbered && f.s.add(v) {
+		return f.s.Visits() - 1, true
+	}
+	if f.s.Verdict == 0 {
+		f.s.stuck, f.s.StopStep, f.s.Reason = true, f.d.Nodes[v.node].ID, ReasonTooMany
+	}
+	return 0, false
+}
+
+// spent reports whether nothing more will happen about a visit, and nothing
+// refers to it.
+func (f *folding) spent(i int, parent uint16) bool {
+	v := f.s.Visit(i)
+	n := &f.d.Nodes[v.node]
+	if v.parent != parent || v.item != 0 || n.Undo != nil || n.Loop != nil || len(n.armed) > 0 || isScope(n) {
+		return false
+	}
+	switch v.status {
+	case Done, Refused, Broken, Late, Stopped, Closed:
+		return true
+	case Open, Joining, Waiting, Undoing, UndoFailed, Reverted, Watching, Leaving, Recalled, Looping:
+	}
+	return false
+}
+
+// next returns the number that the next visit of a node has.
 func (f *folding) next(node int) uint16 { return uint16(f.s.Next(node)) } //nolint:gosec // at most MaxVisit, for there are no more visits
