@@ -89,7 +89,7 @@
     await viewer.importXML(await drawn.text());
     canvas = viewer.get("canvas");
     registry = viewer.get("elementRegistry");
-    canvas.zoom("fit-viewport");
+    canvas.zoom("fit-viewport", "auto");
     mark();
     const counts = document.querySelector("#counts");
     if (counts) for (const [id, n] of Object.entries(JSON.parse(counts.dataset.counts))) {
@@ -103,11 +103,23 @@
   const place = document.querySelector(".diagram[data-drawing]");
   if (place) draw(place);
 
+  // The slider says where it is, beside it and in the timeline.
+  const point = () => {
+    const s = slider();
+    if (!s) return;
+    const nth = document.querySelector("#nth");
+    if (nth.textContent !== s.value) nth.textContent = s.value;
+    document.querySelectorAll("tr[data-n]").forEach((row) => row.classList.toggle("now", row.dataset.n === s.value));
+  };
+  document.addEventListener("input", (e) => { if (e.target === slider()) point(); });
+  point();
+
   // After a swap: the diagram shows what the page says, and the slider too.
   new MutationObserver(() => {
     mark();
     const s = slider();
     if (s && document.activeElement !== s) s.value = s.getAttribute("value");
+    point();
   }).observe(document.querySelector("main"), { childList: true, subtree: true, attributes: true, attributeFilter: ["data-marks", "value", "max"] });
 
   if (!document.hidden) open();

@@ -27,7 +27,7 @@
   await viewer.importXML(drawn);
   canvas = viewer.get("canvas");
   registry = viewer.get("elementRegistry");
-  canvas.zoom("fit-viewport");
+  canvas.zoom("fit-viewport", "auto");
   show();
   document.body.dataset.ready = "true";
 })();
