@@ -211,9 +211,11 @@ func (s *system) projected(ctx context.Context, addr string) (hosted, []feed.Rea
 		return part, []feed.Reader{projector}, nil
 	}
 	web, hub, err := s.web(ctx, addr, store, projector)
-	release := part.release
-	web.release, part.release = func() {}, func() { web.release(); release() }
-	_ = web
+	part.run = web.run
+	part.release = func() {
+		web.release()
+		_ = store.Close()
+	}
 	return part, []feed.Reader{projector, hub}, err
 }
 
