@@ -69,7 +69,9 @@ func (a *app) dev(ctx context.Context, o devOptions) error {
 	a.say("NATS at %s, data in %s, durability %s", sys.broker.URL(), dir, a.settings.durability)
 	a.say("try: docsaga submit FILE --wait --nats %s", sys.broker.URL())
 	if o.processes {
-		return a.supervise(ctx, a.children(sys.broker.URL(), dir, o.http))
+		return sys.host(ctx, parts{}, func(ctx context.Context) error {
+			return a.supervise(ctx, a.children(sys.broker.URL(), dir, o.http))
+		})
 	}
 	all := everything()
 	all.http = o.http

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/anchor"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/verify"
 	"github.com/docsaga/docsaga/saga"
@@ -120,7 +121,7 @@ func plain(d *saga.Definition, n *saga.Node) bool {
 }
 
 // check feeds a checker all that the log holds now.
-func (r *rawLog) check(ctx context.Context, grace time.Duration) (*verify.Checker, error) {
+func (r *rawLog) check(ctx context.Context, grace time.Duration, marks map[int]anchor.Mark) (*verify.Checker, error) {
 	conf := verify.Config{Shards: len(r.streams), Graph: func(name string, version int) (*verify.Graph, bool) {
 		g, ok := r.graphs[events.DefinitionRef{Name: name, Version: version}]
 		return g, ok
@@ -137,7 +138,7 @@ func (r *rawLog) check(ctx context.Context, grace time.Duration) (*verify.Checke
 		if err := r.read(ctx, c, shard, info.State.LastSeq); err != nil {
 			return nil, fmt.Errorf("verify: shard %d: %w", shard, err)
 		}
-		c.Extent(verify.Extent{Shard: shard, First: info.State.FirstSeq, Last: info.State.LastSeq, Deleted: info.State.NumDeleted})
+		c.Extent(verify.Extent{Shard: shard, First: info.State.FirstSeq, Last: info.State.LastSeq, Deleted: info.State.NumDeleted, Anchored: marks[shard].Seq})
 	}
 	log, err := natslog.Open(ctx, r.nc, natslog.Options{})
 	if err == nil && log.Shards() != len(r.streams) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/anchor"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
@@ -39,7 +40,14 @@ type system struct {
 func (a *app) embed(ctx context.Context, dir, addr string) (*system, error) {
 	broker, err := embedded.Start(embedded.Config{
 		Dir: filepath.Join(dir, "nats"), Addr: addr, Durability: natslog.Durability(a.settings.durability), Logger: a.settings.logger,
+		Before: func(nats string) error {
+			_, err := anchor.Check(nats, anchorFile(dir))
+			return err
+		},
 	})
+	if errors.Is(err, anchor.ErrDamaged) {
+		return nil, coded{code: exitFailed, err: fmt.Errorf("start NATS: %w", err)}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start NATS: %w", err)
 	}
@@ -174,6 +182,14 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		}
 		readers = append(fed, readers...)
 	}
+	if s.broker != nil { // what this process keeps, it also keeps an eye on
+		a, err := anchor.Open(anchorFile(s.dir))
+		if err != nil {
+			return release, fmt.Errorf("start: %w", err)
+		}
+		g.Go(func() error { return a.Run(ctx) })
+		readers = append(readers, a)
+	}
 	if p.coordinator {
 		c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Logger: s.app.settings.logger})
 		if err != nil {
@@ -196,6 +212,9 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 	g.Go(func() error { return s.watchSettings(ctx) })
 	return release, nil
 }
+
+// anchorFile is where the end of the log is noted, outside of it.
+func anchorFile(dir string) string { return filepath.Join(dir, "anchor.json") }
 
 // share lets the coordinator share the shards with others, if the log has
 // leases for it: one that was made before there were any has none.

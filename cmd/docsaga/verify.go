@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/anchor"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
 	"github.com/docsaga/docsaga/events/verify"
@@ -38,6 +39,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Reads the raw streams, of a running server or of a stopped one's directory, and
 checks docsaga's invariants by code of its own. Prints a line for each with
 what was looked at and what breaches it. Exit code 1 if anything does.
+
+With --store or --data, how far the log must reach is read from its anchor.
 
 --submitted names a file with a line {"document":"...","answered":true} for each
 submission, kept by whoever submitted; --effects one with a line
@@ -74,7 +77,14 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 		return err
 	}
 	defer done()
-	c, err := raw.check(ctx, o.grace)
+	var marks map[int]anchor.Mark
+	if dir := orElse(o.store, a.settings.data); dir != "" {
+		marks, err = anchor.Marks(anchorFile(dir))
+	}
+	if err != nil {
+		return err
+	}
+	c, err := raw.check(ctx, o.grace, marks)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	MaxPayload int                // bytes a message; default 1 MiB
 	Logger     *slog.Logger       // default slog.Default()
 	Cluster    *Cluster           // nil: one server
+	// Before is called once the directory belongs to this process, before the
+	// server opens it; its error stops the start. It may be nil.
+	Before func(dir string) error
 }
 
 // A Cluster makes the server one of several.
@@ -81,6 +84,12 @@ func Start(conf Config) (*Server, error) {
 		return nil, fmt.Errorf("embedded: %s: %w", conf.Dir, err)
 	}
 	s := &Server{lock: lock, log: conf.Logger, name: conf.ServerName}
+	if conf.Before != nil {
+		if err := conf.Before(conf.Dir); err != nil {
+			s.Stop()
+			return nil, fmt.Errorf("embedded: %w", err)
+		}
+	}
 	if err := s.start(opts, conf.Logger); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("embedded: start: %w", err)
