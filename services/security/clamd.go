@@ -10,15 +10,30 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docsaga/docsaga/services/runner"
 	"github.com/docsaga/docsaga/services/security/scan"
 )
+
+// ReasonScannerDown is why a document fails, in the end, that the virus
+// scanner could not look at in any attempt.
+const ReasonScannerDown = "scanner-down"
+
+// ErrScannerDown reports that the virus scanner cannot be reached, or gives no
+// clear answer.
+var ErrScannerDown = runner.Coded(ReasonScannerDown, "the virus scanner gives no answer")
 
 // Clamd says where a ClamAV daemon listens. The zero Clamd is none.
 type Clamd struct {
 	Network string        // unix or tcp; default unix
 	Address string        // path of a socket, or host:port; empty for none
 	Timeout time.Duration // of one file; default one minute
+	Wait    time.Duration // how long an attempt waits for a daemon that is down, then it fails; default not at all
 }
+
+const (
+	clamdPause    = 100 * time.Millisecond // before it is asked again, doubled each time
+	clamdMaxPause = 5 * time.Second
+)
 
 func (c Clamd) check() error {
 	switch c.Network {
@@ -26,21 +41,39 @@ func (c Clamd) check() error {
 	default:
 		return fmt.Errorf("security: clamd: network %q is neither unix nor tcp", c.Network)
 	}
-	if c.Timeout < 0 {
-		return errors.New("security: clamd: the timeout must not be negative")
+	if c.Timeout < 0 || c.Wait < 0 {
+		return errors.New("security: clamd: a time must not be negative")
 	}
 	return nil
 }
 
 // scan has clamd look at data. That it cannot be reached, or gives no clear
-// answer, is an error, so that the document waits; it never passes unseen.
+// answer, is an error that wraps [ErrScannerDown], so that the document waits;
+// it never passes unseen.
 func (c Clamd) scan(ctx context.Context, data []byte, l *look) error {
 	if c.Address == "" {
 		return nil
 	}
+	waiting, cancel := context.WithTimeout(ctx, c.Wait)
+	defer cancel()
+	for pause := clamdPause; ; pause = min(2*pause, clamdMaxPause) {
+		err := c.once(ctx, data, l)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-waiting.Done():
+			return fmt.Errorf("clamd: %w: %w", ErrScannerDown, err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// once asks clamd and notes its verdict.
+func (c Clamd) once(ctx context.Context, data []byte, l *look) error {
 	answer, err := c.ask(ctx, data)
 	if err != nil {
-		return fmt.Errorf("clamd: %w", err)
+		return err
 	}
 	verdict := strings.TrimPrefix(strings.TrimSpace(answer), "stream: ")
 	switch {
@@ -53,7 +86,7 @@ func (c Clamd) scan(ctx context.Context, data []byte, l *look) error {
 		l.find(scan.Unscanned, 0, "larger than the virus scanner takes")
 		return nil
 	default:
-		return fmt.Errorf("clamd: unexpected answer %.100q", answer)
+		return fmt.Errorf("unexpected answer %.100q", answer)
 	}
 }
 

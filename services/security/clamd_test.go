@@ -3,6 +3,8 @@ package security_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -123,14 +125,56 @@ func TestADocumentNeverPassesWithoutClamd(t *testing.T) {
 	hanging := serveClamd(t, 1<<20, func([]byte) string { <-silent; return "" })
 	defer close(silent)
 	for name, clamd := range map[string]security.Clamd{
-		"nobody listens":  {Address: filepath.Join(t.TempDir(), "none")},
+		"nobody listens":  {Address: filepath.Join(t.TempDir(), "none"), Wait: 150 * time.Millisecond},
 		"no answer":       {Address: serveClamd(t, 1<<20, func([]byte) string { return "" })},
 		"another answer":  {Address: serveClamd(t, 1<<20, func([]byte) string { return "stream: Some ERROR" })},
 		"an answer never": {Address: hanging, Timeout: 100 * time.Millisecond},
 	} {
 		_, err := visit(t, security.Config{Clamd: clamd}, pool, samples.Document{}.PDF())
-		if _, rejected := runner.AsRejection(err); err == nil || rejected {
+		if _, rejected := runner.AsRejection(err); !errors.Is(err, security.ErrScannerDown) || rejected {
 			t.Errorf("%s: got %v, want an error that is tried again", name, err)
+		}
+	}
+}
+
+func TestADocumentWaitsForClamdAndThenPasses(t *testing.T) {
+	pool := pdfiumtest.Pool(t, pdfium.Config{})
+	asked := 0
+	address := serveClamd(t, 1<<20, func([]byte) string {
+		if asked++; asked < 3 {
+			return "" // it is starting
+		}
+		return "stream: OK"
+	})
+	if _, err := visit(t, security.Config{Clamd: security.Clamd{Address: address, Wait: time.Minute}}, pool, samples.Document{}.PDF()); err != nil {
+		t.Errorf("got %v, want it to pass as soon as clamd answers", err)
+	}
+	if asked != 3 {
+		t.Errorf("clamd was asked %d times, want 3", asked)
+	}
+}
+
+// TestClamdSeesWhatItCannotUnpackItself shows what it is sent, for it has no
+// password to try and may not know a filter.
+func TestClamdSeesWhatItCannotUnpackItself(t *testing.T) {
+	pool := pdfiumtest.Pool(t, pdfium.Config{})
+	words := []string{"virus", hex.EncodeToString([]byte("virus"))} // pdfium writes strings in hexadecimal
+	conf := security.Config{Clamd: security.Clamd{Address: serveClamd(t, 1<<20, func(content []byte) string {
+		for _, word := range words {
+			if bytes.Contains(content, []byte(word)) {
+				return "stream: Test.Word FOUND"
+			}
+		}
+		return "stream: OK"
+	})}}
+	compressed := samples.Document{Files: []samples.File{{Name: "a.txt", MediaType: "text/plain", Content: []byte("virus")}}}
+	locked := samples.Document{Encryption: samples.AES256, Catalog: "/X (virus)"}
+	for name, content := range map[string][]byte{"in a compressed attachment": compressed.PDF(), "behind an empty password": locked.PDF()} {
+		if bytes.Contains(content, []byte(words[0])) || bytes.Contains(content, []byte(words[1])) {
+			t.Fatalf("%s: the word is plain to see", name)
+		}
+		if _, err := visit(t, conf, pool, content); reason(err) != "malware" {
+			t.Errorf("%s: got %v, want malware", name, err)
 		}
 	}
 }

@@ -148,6 +148,7 @@ func (h *Handler) look(ctx context.Context, data []byte) (*look, error) {
 	switch {
 	case err == nil:
 		h.reported(l, data, report)
+		return l, h.inside(ctx, l, report)
 	case errors.Is(err, pdfium.ErrPassword):
 		l.encrypted = true
 		l.find(NeedsPassword, 0, "it opens only with a password")
