@@ -36,10 +36,11 @@ func compile(tb testing.TB, d Definition) *Definition {
 	return c
 }
 
-func outcome(step events.StepID, seq uint64, r events.Result) *events.Event {
+// completed is the outcome of a step's first visit.
+func completed(step events.StepID, seq uint64) *events.Event {
 	return &events.Event{
 		Slot:     events.Slot{Definition: "line", Version: 1, Document: "d", Step: step, Visit: 1, Kind: events.Outcome, Again: 1},
-		Result:   r,
+		Result:   events.Completed,
 		Position: events.Position{Seq: seq},
 	}
 }
@@ -52,7 +53,7 @@ func submitted() *events.Event {
 func lineEvents() []*events.Event {
 	list := []*events.Event{submitted()}
 	for i, step := range []events.StepID{"s1", "s2", "s3", "s4", "s5"} {
-		list = append(list, outcome(step, uint64(i+2), events.Completed))
+		list = append(list, completed(step, uint64(i+2)))
 	}
 	return list
 }
@@ -65,7 +66,7 @@ func TestALineCompletes(t *testing.T) {
 		if got := d.Decide(&s, time.Time{}); got != nil {
 			t.Fatalf("running: decisions %v, want none", got)
 		}
-		s = d.Fold(s, outcome(step, uint64(i+2), events.Completed))
+		s = d.Fold(s, completed(step, uint64(i+2)))
 		if o := Opened(&before, &s); i < 2 && (len(o) != 1 || o[0].Node != i+2 || o[0].Number != 1) {
 			t.Fatalf("after %s: opened %v, want the next step", step, o)
 		}
@@ -302,7 +303,7 @@ func TestADocumentThatGoesRoundDoesNotGrow(t *testing.T) {
 	d := round(t, 3, nil)
 	s := d.Fold(State{}, submitted())
 	for i := range 3000 {
-		e := outcome(events.StepID("s"+strconv.Itoa(i%3)), uint64(i+2), events.Completed) //nolint:gosec // small
+		e := completed(events.StepID("s"+strconv.Itoa(i%3)), uint64(i+2)) //nolint:gosec // small
 		e.Slot.Visit = i/3 + 1
 		before := s
 		s = d.Fold(s, e)
@@ -319,7 +320,7 @@ func TestADocumentThatGoesRoundTooOftenWaitsForAPerson(t *testing.T) {
 	d := round(t, 1, nil)
 	s := d.Fold(State{}, submitted())
 	for i := range events.MaxVisit {
-		e := outcome("s0", uint64(i+2), events.Completed) //nolint:gosec // small
+		e := completed("s0", uint64(i+2)) //nolint:gosec // small
 		e.Slot.Visit = i + 1
 		s = d.Fold(s, e)
 	}
@@ -337,7 +338,7 @@ func TestADocumentThatHoldsTooMuchWaitsForAPerson(t *testing.T) {
 	}
 	open := Visit{node: 1, number: events.MaxVisit, status: Open}
 	s.more = strings.Repeat(string(appendVisit(nil, past)), events.MaxVisit-inline-1) + string(appendVisit(nil, open))
-	e := outcome("s0", 2, events.Completed)
+	e := completed("s0", 2)
 	e.Slot.Visit = events.MaxVisit
 	s = d.Fold(s, e)
 	if s.Phase() != Incident || s.Reason != ReasonTooMany {
@@ -354,7 +355,7 @@ func BenchmarkFold(b *testing.B) {
 			d := line(b, steps)
 			list := []*events.Event{submitted()}
 			for i := range steps {
-				list = append(list, outcome(d.Nodes[i+1].ID, uint64(i+2), events.Completed)) //nolint:gosec // small
+				list = append(list, completed(d.Nodes[i+1].ID, uint64(i+2))) //nolint:gosec // small
 			}
 			b.ReportAllocs()
 			n := 0

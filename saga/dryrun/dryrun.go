@@ -117,6 +117,11 @@ func (r *runner) step() (bool, error) {
 		}
 	}
 	if at, ok := r.state.Deadline(); ok {
+		if r.opt.Script == nil && r.repeats(at) {
+			if moved, err := r.deliverAny(); moved || err != nil {
+				return moved, err
+			}
+		}
 		r.now = at
 		return r.decided()
 	}
@@ -124,6 +129,18 @@ func (r *runner) step() (bool, error) {
 		return r.deliverAny()
 	}
 	return false, nil
+}
+
+// repeats reports whether all that goes off then has gone off twice before,
+// and so may do for ever.
+func (r *runner) repeats(at time.Time) bool {
+	for i := range r.state.Visits() {
+		v := r.state.Visit(i)
+		if due, ok := v.Deadline(); ok && due.Equal(at) && (v.Status() != saga.Watching || v.Item() < 3) {
+			return false
+		}
+	}
+	return true
 }
 
 // decided writes the first decision that is due.

@@ -75,6 +75,8 @@ func TestADryRunSaysWhereADocumentGoes(t *testing.T) {
 	items := begin + `<serviceTask id="a"><extensionElements><zeebe:taskDefinition type="a"/></extensionElements><multiInstanceLoopCharacteristics isSequential="true"><extensionElements>` +
 		`<zeebe:loopCharacteristics inputCollection="=list" inputElement="x" outputCollection="out" outputElement="=x * n"/></extensionElements></multiInstanceLoopCharacteristics></serviceTask>` + end + flows("s", "a", "a", "e")
 	mapped := begin + `<serviceTask id="a"><extensionElements><zeebe:taskDefinition type="a"/><zeebe:ioMapping><zeebe:output source="=raw + 1" target="kept"/></zeebe:ioMapping></extensionElements></serviceTask>` + end + flows("s", "a", "a", "e")
+	reminders := begin + `<receiveTask id="m" messageRef="M"/><boundaryEvent id="r" attachedToRef="m" cancelActivity="false"><timerEventDefinition><timeCycle>R/PT1H</timeCycle></timerEventDefinition></boundaryEvent>` +
+		`<endEvent id="sent"/>` + end + flows("s", "m", "m", "e", "r", "sent")
 	tests := []struct {
 		name, drawn, variables, script string
 		state                          string
@@ -90,6 +92,7 @@ func TestADryRunSaysWhereADocumentGoes(t *testing.T) {
 			name: "a message of the script", drawn: message, variables: `{"order":"7"}`, script: `{"messages":[{"name":"paid","key":"8"},{"name":"paid","key":"7","data":{"sum":5}}]}`,
 			state: "completed", trace: []string{"s", "m", "e"}, variable: "sum", value: "5",
 		},
+		{name: "a message after reminders without end", drawn: reminders, state: "completed", trace: []string{"s", "r", "sent", "r", "sent", "m", "e"}},
 		{name: "a message that does not come", drawn: message, script: `{}`, state: "waiting", trace: []string{"s"}},
 		{name: "a person in time", drawn: timer, state: "completed", trace: []string{"s", "u", "e"}},
 		{name: "a person too late", drawn: timer, script: `{"steps":{"u":{"wait":true}}}`, state: "completed", trace: []string{"s", "b", "late"}},
