@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 
@@ -77,13 +78,24 @@ func hash(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ReadKeys reads keys from JSON: [{"name","role","sha256"}, ...].
+// ReadKeys reads keys from JSON, {"name","role","sha256"}, one after another.
 func ReadKeys(raw []byte) (Keys, error) {
 	var keys Keys
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&keys); err != nil {
-		return nil, fmt.Errorf("api: keys: %w", err)
+	for {
+		var k Key
+		err := d.Decode(&k)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("api: key %d: %w", len(keys)+1, err)
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("api: there is no key in the file of keys")
 	}
 	names := make(map[string]bool)
 	for i, k := range keys {

@@ -22,12 +22,15 @@ type CommandBody struct {
 }
 
 func (b *CommandBody) command(ctx context.Context, verb string, id events.DocumentID) Command {
-	c := Command{
-		Verb: verb, Document: id, Step: events.StepID(b.Step), Output: b.Output, Outcome: events.Completed,
-		By: events.By{Actor: PersonOf(ctx).Name, Reason: b.Reason},
-	}
-	if b.Outcome == events.Rejected.String() {
-		c.Outcome = events.Rejected
+	c := Command{Verb: verb, Document: id, By: events.By{Actor: PersonOf(ctx).Name, Reason: b.Reason}}
+	switch verb {
+	case VerbRetry:
+		c.Step = events.StepID(b.Step)
+	case VerbResolve:
+		c.Step, c.Output = events.StepID(b.Step), b.Output
+		if b.Outcome == events.Rejected.String() {
+			c.Outcome = events.Rejected
+		}
 	}
 	return c
 }
@@ -63,7 +66,7 @@ type bulkFilter struct {
 // A BulkResult is what became of one document.
 type BulkResult struct {
 	Document events.DocumentID `json:"document"`
-	OK       bool              `json:"ok"`
+	OK       bool              `json:"ok" doc:"done; in a dry run: would be done"`
 	Position string            `json:"position,omitempty"`
 	Error    string            `json:"error,omitempty"`
 }
@@ -117,8 +120,10 @@ func (s *Server) bulk(ctx context.Context, in *struct{ Body bulkBody }) (*bulkOu
 	out.Body.Results = make([]BulkResult, len(ids))
 	for i, id := range ids {
 		out.Body.Results[i] = BulkResult{Document: id}
-		if !b.DryRun {
-			out.Body.Results[i] = s.one(ctx, b.command(ctx, b.Verb, id))
+		if c := b.command(ctx, b.Verb, id); b.DryRun {
+			out.Body.Results[i] = s.planned(ctx, c)
+		} else {
+			out.Body.Results[i] = s.one(ctx, c)
 		}
 	}
 	return out, nil
@@ -131,6 +136,18 @@ func (s *Server) one(ctx context.Context, c Command) BulkResult {
 		return BulkResult{Document: c.Document, Error: s.asProblem(err).Error()}
 	}
 	return BulkResult{Document: c.Document, OK: true, Position: e.Position.String()}
+}
+
+// planned says whether a command would be done.
+func (s *Server) planned(ctx context.Context, c Command) BulkResult {
+	planner, ok := s.system.Operator.(Planner)
+	if !ok {
+		return BulkResult{Document: c.Document, OK: true}
+	}
+	if err := planner.Plan(ctx, c); err != nil {
+		return BulkResult{Document: c.Document, Error: s.asProblem(err).Error()}
+	}
+	return BulkResult{Document: c.Document, OK: true}
 }
 
 // selected returns all documents of a filter that have not ended.

@@ -119,8 +119,12 @@ func TestManyDocumentsAreOperatedByAFilter(t *testing.T) {
 	body := `{"verb":"retry","reason":"again","filter":{"state":"incident","step":"security"},%s}`
 	c.want(c.post("/v1/operations", fmt.Sprintf(body, `"expectedCount":4`)), http.StatusConflict)
 	dry := c.want(c.post("/v1/operations", fmt.Sprintf(body, `"dryRun":true`)), http.StatusOK)
-	if dry.member(t, "count") != 5.0 || strings.Contains(string(dry.body), `"ok":true`) {
+	if dry.member(t, "count") != 5.0 || strings.Contains(string(dry.body), `"position"`) || strings.Count(string(dry.body), `"ok":true`) != 5 {
 		t.Errorf("dry run: %s", dry.body)
+	}
+	unfit := c.want(c.post("/v1/operations", strings.Replace(fmt.Sprintf(body, `"dryRun":true`), "retry", "compensate", 1)), http.StatusOK)
+	if strings.Contains(string(unfit.body), `"ok":true`) {
+		t.Errorf("dry run of what cannot be done: %s", unfit.body)
 	}
 	done := c.want(c.post("/v1/operations", fmt.Sprintf(body, `"expectedCount":5`)), http.StatusOK)
 	if strings.Count(string(done.body), `"ok":true`) != 5 {
@@ -228,4 +232,36 @@ func TestTheLogIsFollowedLiveAndGoneOnWith(t *testing.T) {
 		t.Errorf("the stream of d2 has an event of %s", e.Slot.Document)
 	}
 	c.want(c.get("/v1/events", "Last-Event-ID", "nonsense"), http.StatusBadRequest)
+}
+
+func TestKeysAreReadAsTheyAreWritten(t *testing.T) {
+	var file []byte
+	var want api.Keys
+	for _, name := range []string{"a", "b"} {
+		k, _, err := api.NewKey(name, api.Operating)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := json.Marshal(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, file = append(want, k), append(append(file, line...), '\n')
+	}
+	got, err := api.ReadKeys(file)
+	if err != nil || len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("keys %+v, %v; want %+v", got, err, want)
+	}
+	for name, wrong := range map[string]string{
+		"nothing":      ``,
+		"twice":        string(file) + string(file),
+		"no role":      `{"name":"a","sha256":"` + want[0].Hash + `"}`,
+		"the key":      `{"name":"a","role":"admin","sha256":"docsaga_x"}`,
+		"unknown":      `{"name":"a","role":"admin","sha256":"` + want[0].Hash + `","more":1}`,
+		"unknown role": `{"name":"a","role":"root","sha256":"` + want[0].Hash + `"}`,
+	} {
+		if _, err := api.ReadKeys([]byte(wrong)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 }

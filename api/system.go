@@ -50,13 +50,6 @@ type RecordQuery struct {
 	After  string
 }
 
-// An Operator does what people decide.
-type Operator interface {
-	// Do writes the command's event and returns it. An error wraps
-	// events.ErrNotFound, ErrNotNow or events.ErrTaken.
-	Do(ctx context.Context, c Command) (events.Event, error)
-}
-
 // A System is what the API stands on.
 type System struct {
 	Log         Log

@@ -111,7 +111,6 @@ func full(b *testing.B, documents int) http.Handler {
 	}
 	system := api.System{
 		Log: log, Files: log.Files(), Definitions: definitions, Target: log, Status: status, Positions: p,
-		Operator: api.Verbing{Log: log, Definitions: definitions},
 	}
 	conf := api.Config{Rate: 1e9, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	c, err := console.New(api.New(system, api.NewHub(log.Last), conf), console.Config{})

@@ -148,10 +148,11 @@ func (c *Console) command(w http.ResponseWriter, r *http.Request, id events.Docu
 		c.problem(w, r, http.StatusUnprocessableEntity, "Say why, in at most 4000 characters: it stays in the log.")
 		return nil, nil
 	}
-	e, err := c.server.System().Operator.Do(r.Context(), api.Command{
-		Verb: r.FormValue("verb"), Document: id, Step: events.StepID(r.FormValue("step")), Outcome: events.Completed,
-		By: events.By{Actor: api.PersonOf(r.Context()).Name, Reason: reason},
-	})
+	command := api.Command{Verb: r.FormValue("verb"), Document: id, By: events.By{Actor: api.PersonOf(r.Context()).Name, Reason: reason}}
+	if command.Verb == api.VerbRetry || command.Verb == api.VerbResolve {
+		command.Step = events.StepID(r.FormValue("step"))
+	}
+	e, err := c.server.System().Operator.Do(r.Context(), command)
 	if err != nil {
 		return nil, err
 	}

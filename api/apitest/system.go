@@ -6,6 +6,7 @@ package apitest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/docsaga/docsaga/api"
 	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/memlog"
@@ -48,7 +50,7 @@ func Start(t testing.TB) *System {
 	s := &System{t: t, Log: log, Projector: projections.New(status, definitions), Hub: api.NewHub(log.Last)}
 	s.System = api.System{
 		Log: log, Files: log.Files(), Definitions: definitions, Target: log, Status: status, Positions: s.Projector,
-		Operator: api.Verbing{Log: log, Definitions: definitions}, Records: &records{},
+		Operator: operator{verbs.New(log, definitions)}, Records: &records{},
 	}
 	if _, err := catalog.Deploy(t.Context(), log, s.Drawn()); err != nil {
 		t.Fatal(err)
@@ -186,6 +188,36 @@ func (s *System) Until(done func() bool) {
 			s.t.Fatal("waited in vain")
 		}
 	}
+}
+
+// operator does what people decide.
+type operator struct{ operator *verbs.Operator }
+
+func command(c api.Command) verbs.Command {
+	v := verbs.Command{Verb: verbs.Verb(c.Verb), By: c.By, Step: c.Step, Result: c.Outcome, Output: c.Output}
+	if c.Outcome == events.Rejected {
+		v.Error = &events.Error{Code: "resolved", Message: c.By.Reason}
+	}
+	return v
+}
+
+func unfit(err error) error {
+	if errors.Is(err, verbs.ErrUnfit) || errors.Is(err, verbs.ErrBadCommand) {
+		return fmt.Errorf("%w: %w", err, api.ErrNotNow)
+	}
+	return err
+}
+
+// Do is part of api.Operator.
+func (o operator) Do(ctx context.Context, c api.Command) (events.Event, error) {
+	done, err := o.operator.Do(ctx, c.Document, command(c))
+	return done.Event, unfit(err)
+}
+
+// Plan is part of api.Planner.
+func (o operator) Plan(ctx context.Context, c api.Command) error {
+	_, err := o.operator.Plan(ctx, c.Document, command(c))
+	return unfit(err)
 }
 
 // snapshots keeps a coordinator's snapshots in memory.
