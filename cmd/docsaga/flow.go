@@ -267,18 +267,7 @@ type difference struct {
 func describe(d *saga.Definition) []string {
 	var lines []string
 	for i := range d.Nodes {
-		n := &d.Nodes[i]
-		line := fmt.Sprintf("%s %s", n.Kind, n.ID)
-		if n.Service != "" {
-			line += fmt.Sprintf(" by %s, retries %d, timeout %s", n.Service, n.Retries, n.Timeout)
-		}
-		if n.Undo != nil {
-			line += fmt.Sprintf(", undone by %s", n.Undo.Service)
-		}
-		for _, in := range n.Inputs {
-			line += fmt.Sprintf(", %s from %s", in.Target, in.Source)
-		}
-		lines = append(lines, line)
+		lines = append(lines, describeNode(&d.Nodes[i]))
 	}
 	for _, h := range d.Hops() {
 		lines = append(lines, fmt.Sprintf("hop %s to %s, %s", h.From, h.To, h.Reach))
@@ -289,4 +278,19 @@ func describe(d *saga.Definition) []string {
 		}
 	}
 	return lines
+}
+
+func describeNode(n *saga.Node) string {
+	var b strings.Builder
+	b.WriteString(n.Kind.String() + " " + string(n.ID))
+	if n.Service != "" {
+		fmt.Fprintf(&b, " by %s, retries %d, timeout %s", n.Service, n.Retries, n.Timeout)
+	}
+	if n.Undo != nil {
+		b.WriteString(", undone by " + n.Undo.Service)
+	}
+	for _, in := range n.Inputs {
+		fmt.Fprintf(&b, ", %s from %s", in.Target, in.Source)
+	}
+	return b.String()
 }

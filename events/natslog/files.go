@@ -89,7 +89,7 @@ func (f *Files) putChunks(ctx context.Context, subject string, r io.Reader) (dig
 			meta.Chunks = append(meta.Chunks, seq)
 		}
 		switch {
-		case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // what wraps them is a reader's failure, not its end
+		case err == io.EOF || err == io.ErrUnexpectedEOF: // what wraps them is a reader's failure, not its end
 			return hex.EncodeToString(sum.Sum(nil)), meta, nil
 		case err != nil:
 			return "", meta, err

@@ -83,7 +83,7 @@ func always(output string) func(context.Context, runner.Visit) (any, error) {
 type stage struct {
 	*testing.T
 	log *memlog.Log
-	ctx context.Context //nolint:containedctx // of the whole test
+	ctx context.Context
 }
 
 // play runs a story in a bubble, in which waiting takes no time, and checks
