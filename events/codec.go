@@ -30,22 +30,55 @@ type Header = map[string][]string
 
 // Header returns the event's attributes as headers of a NATS message.
 func (e *Event) Header() Header {
-	// One backing array for the values: nine small slices cost nine allocations.
-	values := [10]string{
-		specVersion, e.ID(), encodeValue(e.Source), e.Type(), string(e.Slot.Document),
-		e.Time.UTC().Format(timeLayout), contentType, e.Cause, e.Worker, e.Trace,
-	}
-	names := [10]string{
+	var b HeaderBuffer
+	_, h := b.Fill(e)
+	return h
+}
+
+// A HeaderBuffer makes headers again and again in the same memory: a map of
+// nine costs more to make than all that stands in it. The zero value is ready.
+type HeaderBuffer struct {
+	header Header
+	values [headers]string // one array behind all values
+}
+
+const headers = 10
+
+func headerNames() [headers]string {
+	return [headers]string{
 		headerSpecVersion, headerID, headerSource, headerType, headerSubject,
 		headerTime, headerContentType, headerCause, headerWorker, headerTrace,
 	}
-	h := make(Header, len(names))
-	for i, name := range names {
-		if values[i] != "" {
-			h[name] = values[i : i+1 : i+1]
+}
+
+// Fill returns the event's subject, and its attributes as headers. These are
+// valid until the next call, which removes what the caller has added to them.
+func (b *HeaderBuffer) Fill(e *Event) (subject string, h Header) {
+	subject = e.Slot.Subject()
+	before := b.values
+	b.values = [headers]string{
+		specVersion, subject[len(subject)-e.Slot.idSize():], encodeValue(e.Source), e.Type(), string(e.Slot.Document),
+		e.Time.UTC().Format(timeLayout), contentType, e.Cause, e.Worker, e.Trace,
+	}
+	set, same := 0, b.header != nil
+	for i := range b.values {
+		if b.values[i] != "" {
+			set++
+		}
+		same = same && (b.values[i] == "") == (before[i] == "")
+	}
+	if same && len(b.header) == set {
+		return subject, b.header // its members lie in values
+	}
+	if clear(b.header); b.header == nil {
+		b.header = make(Header, headers)
+	}
+	for i, name := range headerNames() {
+		if b.values[i] != "" {
+			b.header[name] = b.values[i : i+1 : i+1]
 		}
 	}
-	return h
+	return subject, b.header
 }
 
 // Decode returns the event of a stored message. An error wraps

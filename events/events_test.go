@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -462,5 +463,32 @@ func TestEventsThatCannotBeWritten(t *testing.T) {
 	e.Data = make([]byte, events.MaxData+1)
 	if err := e.Check(); !errors.Is(err, events.ErrTooLarge) {
 		t.Errorf("too much data: %v, want %v", err, events.ErrTooLarge)
+	}
+}
+
+func TestAHeaderBufferSaysTheSameAsANewHeader(t *testing.T) {
+	var b events.HeaderBuffer
+	slot := events.Slot{Definition: "flow", Version: 12, Document: "d-1", Step: "s", Visit: 123, Kind: events.Outcome, Again: 1}
+	undo := slot
+	undo.Kind, undo.Again, undo.Visit = events.Undone, 3, 9
+	for i, e := range []events.Event{
+		{Slot: slot, Result: events.Completed, Source: "/a b", Time: time.Unix(1, 0), Cause: "c", Worker: "w"},
+		{Slot: slot, Result: events.Failed, Source: "/other", Time: time.Unix(2, 0), Cause: "c", Worker: "w"},
+		{Slot: undo, Result: events.Completed, Source: "/other", Time: time.Unix(3, 0), Trace: "t"},
+		{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted), Source: "/s", Worker: "w"},
+	} {
+		subject, h := b.Fill(&e)
+		if subject != e.Slot.Subject() || !reflect.DeepEqual(h, e.Header()) {
+			t.Errorf("event %d: %s with %v, want %s with %v", i, subject, h, e.Slot.Subject(), e.Header())
+		}
+		if _, err := events.Decode(subject, h, nil); err != nil {
+			t.Errorf("event %d: %v", i, err)
+		}
+		h["Added"] = []string{"by the caller"}
+	}
+	e := events.Event{Slot: slot, Result: events.Completed, Source: "/a", Worker: "w"}
+	b.Fill(&e)
+	if n := testing.AllocsPerRun(100, func() { b.Fill(&e) }); n > 3 {
+		t.Errorf("%v allocations to fill a buffer again, want at most 3", n)
 	}
 }

@@ -2,7 +2,6 @@ package natslog
 
 import (
 	"context"
-	"maps"
 	"strconv"
 	"sync"
 
@@ -42,7 +41,6 @@ type turn struct {
 }
 
 func (g *group) write(ctx context.Context, l *Log, w *write) (uint64, error) {
-	w.turn = make(chan turn, 1)
 	g.mu.Lock()
 	if g.led {
 		g.waiting = append(g.waiting, w)
@@ -151,7 +149,7 @@ func (l *Log) publishEach(ctx context.Context, batch []*write) {
 	sent := make([]*waiter, len(batch))
 	errs := make([]error, len(batch))
 	for i, w := range batch {
-		sent[i], errs[i] = l.publisher.publish(w.msg)
+		sent[i], errs[i] = l.publisher.publish(&w.msg)
 	}
 	for i, w := range batch {
 		var t turn
@@ -164,17 +162,23 @@ func (l *Log) publishEach(ctx context.Context, batch []*write) {
 
 func (l *Log) publishAtomically(ctx context.Context, batch []*write) (last uint64, err error) {
 	id := nuid.Next()
+	defer func() {
+		for _, w := range batch {
+			delete(w.msg.Header, headerBatchID)
+			delete(w.msg.Header, headerBatchSequence)
+		}
+	}()
 	for i, w := range batch {
-		h := make(nats.Header, len(w.msg.Header)+3)
-		maps.Copy(h, w.msg.Header)
+		h := w.msg.Header
 		h[headerBatchID] = []string{id}
 		h[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
-		msg := &nats.Msg{Subject: w.msg.Subject, Header: h, Data: w.msg.Data}
 		if i == len(batch)-1 {
 			h[headerBatchCommit] = []string{"1"}
-			return l.publishOne(ctx, msg)
+			defer delete(h, headerBatchCommit)
+			w.msg.Reply = ""
+			return l.publishOne(ctx, &w.msg)
 		}
-		if err := l.nc.PublishMsg(msg); err != nil {
+		if err := l.nc.PublishMsg(&nats.Msg{Subject: w.msg.Subject, Header: h, Data: w.msg.Data}); err != nil {
 			return 0, err
 		}
 	}

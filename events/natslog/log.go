@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,6 +34,7 @@ type Log struct {
 	ackWait time.Duration
 
 	publisher   *publisher
+	writes      sync.Pool     // of *write
 	room        chan struct{} // holds one token for each publish under way
 	groups      []group       // one a shard; nil unless writers combine
 	definitions jetstream.KeyValue

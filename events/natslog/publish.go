@@ -144,17 +144,19 @@ func (p *publisher) take(m *nats.Msg) {
 }
 
 // quickAck reads the acknowledgement that the server writes if all is well,
-// {"stream":"DOCSAGA_0", "seq":17}.
+// {"stream":"DOCSAGA_0","seq":17}; older servers put a space before "seq".
 func quickAck(data []byte) (seq uint64, ok bool) {
-	const before, after = `{"stream":"`, `", "seq":`
-	if !bytes.HasPrefix(data, []byte(before)) {
+	rest, ok := bytes.CutPrefix(data, []byte(`{"stream":"`))
+	end := bytes.IndexByte(rest, '"')
+	if !ok || end < 0 || rest[len(rest)-1] != '}' {
 		return 0, false
 	}
-	name, number, found := bytes.Cut(data[len(before):], []byte(after))
-	if !found || bytes.IndexByte(name, '"') >= 0 || len(number) < 2 || len(number) > 19 || number[len(number)-1] != '}' {
+	rest, ok = bytes.CutPrefix(rest[end:len(rest)-1], []byte(`",`))
+	rest, found := bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(" ")), []byte(`"seq":`))
+	if !ok || !found || len(rest) > 18 {
 		return 0, false
 	}
-	for _, c := range number[:len(number)-1] {
+	for _, c := range rest {
 		if c < '0' || c > '9' {
 			return 0, false
 		}

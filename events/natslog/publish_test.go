@@ -16,6 +16,7 @@ import (
 func TestQuickAckReadsWhatTheServerWritesAndLeavesTheRest(t *testing.T) {
 	for data, want := range map[string]uint64{
 		`{"stream":"DOCSAGA_0", "seq":17}`:                    17,
+		`{"stream":"DOCSAGA_0","seq":18}`:                     18,
 		`{"stream":"DOCSAGA_0", "seq":0}`:                     0,
 		`{"stream":"DOCSAGA_0", "seq":17,"duplicate":true}`:   0,
 		`{"stream":"a", "domain":"hub", "seq":17}`:            0,

@@ -34,6 +34,11 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), context.Cause(ctx))
 	}
 	w := l.newWrite(&e)
+	defer func() {
+		if ctx.Err() == nil { // or another writer may be about to publish it
+			l.writes.Put(w)
+		}
+	}()
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		seq, err := l.publish(ctx, w)
 		if err == nil {
@@ -64,17 +69,21 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 type write struct {
 	shard  int
 	unique string // subject, or pattern, that must hold nothing yet
-	msg    *nats.Msg
+	msg    nats.Msg
+	header events.HeaderBuffer
 	size   int
 	turn   chan turn
 }
 
 func (l *Log) newWrite(e *events.Event) *write {
-	w := &write{
-		shard: events.Shard(e.Slot.Document, l.conf.Shards),
-		msg:   &nats.Msg{Subject: e.Slot.Subject(), Header: e.Header(), Data: e.Data},
+	w, ok := l.writes.Get().(*write)
+	if !ok {
+		w = &write{turn: make(chan turn, 1)}
 	}
-	w.unique = w.msg.Subject
+	w.shard = events.Shard(e.Slot.Document, l.conf.Shards)
+	subject, header := w.header.Fill(e)
+	w.msg = nats.Msg{Subject: subject, Header: header, Data: e.Data}
+	w.unique = subject
 	if e.Slot.Kind == events.Submitted {
 		w.unique = submissionSubject(e.Slot.Document)
 		w.msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{"0"}
@@ -95,7 +104,7 @@ func (l *Log) publish(ctx context.Context, w *write) (seq uint64, err error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	sent, err := l.publisher.publish(w.msg)
+	sent, err := l.publisher.publish(&w.msg)
 	if err != nil {
 		return 0, err
 	}
