@@ -81,6 +81,8 @@ func (a *app) definitionGet() *cobra.Command {
 		Short:   "Print the BPMN of a deployed flow, by default its latest version",
 		Example: "  docsaga definition get pdf-validation@1 > flow.bpmn",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: a.completeDefinition(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, number, given := strings.Cut(args[0], "@")
 			version, err := strconv.Atoi(number)

@@ -39,6 +39,7 @@ made; something else under that id is refused with exit code 5.`,
 	f.StringVar(&o.id, "id", "", "the document's id (default a new one)")
 	f.StringVar(&o.definition, "definition", defaultDefinition, "the flow it follows")
 	f.StringVar(&o.sha256, "sha256", "", "refuse other content than that with this digest")
+	_ = cmd.RegisterFlagCompletionFunc("definition", a.completeDefinition()) // fails for a flag that is not there
 	f.BoolVar(&o.wait, "wait", false, "wait until it has ended; exit code 1 unless it is completed")
 	f.DurationVar(&o.timeout, "timeout", 0, "with --wait: give up after this long (default never)")
 	return cmd
@@ -130,7 +131,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show where a document is and what became of its steps",
 		Example: `  docsaga status order-4711 -o json
   docsaga status order-4711 --at 2026-01-02T15:04:05Z`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeDocument(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withDocument(cmd.Context(), args[0], func(ctx context.Context, sys *system, id events.DocumentID) error {
 				r, err := sys.reportAt(ctx, id, at)
@@ -194,6 +196,8 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Show a document's events in order",
 		Long:  "Prints the document's events in the order of the log; with -o json as CloudEvents 1.0.",
 		Args:  cobra.ExactArgs(1),
+
+		ValidArgsFunction: a.completeDocument(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withDocument(cmd.Context(), args[0], func(ctx context.Context, sys *system, id events.DocumentID) error {
 				history, err := sys.log.History(ctx, id)

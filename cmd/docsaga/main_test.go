@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -216,5 +217,67 @@ func TestDefinitionDiffNamesWhatChanged(t *testing.T) {
 	var list []difference
 	if err := json.Unmarshal([]byte(out), &list); code != exitOK || err != nil || len(list) != 10 {
 		t.Errorf("exit code %d, %d differences (error %v), error output %q; want 10, five steps before and after", code, len(list), err, errOut)
+	}
+}
+
+// startServer starts an embedded server with the built-in flow and one
+// document in it, and returns its URL.
+func startServer(t *testing.T) string {
+	t.Helper()
+	a := &app{out: &bytes.Buffer{}, errOut: &bytes.Buffer{}}
+	a.settings = settings{durability: "relaxed", shards: 2, replicas: 1, logger: slog.New(slog.DiscardHandler)}
+	sys, err := a.embed(t.Context(), t.TempDir(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sys.close)
+	drawn, err := drawing("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := sys.deploy(t.Context(), drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := submission{document: "order-1", input: map[string]any{"location": "https://example.com/a.pdf"}}
+	if _, err := s.submit(t.Context(), sys.log, d); err != nil {
+		t.Fatal(err)
+	}
+	return sys.broker.URL()
+}
+
+func TestCommandsAgainstAServer(t *testing.T) {
+	pdf := filepath.Join(t.TempDir(), "a.pdf")
+	if err := os.WriteFile(pdf, samples.Builtin()[1].Content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := startServer(t)
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		says string // in either output
+	}{
+		"status":                      {[]string{"status", "order-1"}, exitOK, "running"},
+		"status of nobody":            {[]string{"status", "order-2"}, exitNotFound, "not found"},
+		"history":                     {[]string{"history", "order-1", "-o", "jsonl"}, exitOK, `"type":"docsaga.document.submitted"`},
+		"list":                        {[]string{"list", "--state", "running"}, exitOK, "order-1"},
+		"list of none":                {[]string{"list", "--state", "failed", "-o", "json"}, exitOK, "[]"},
+		"submit to an unknown flow":   {[]string{"submit", pdf, "--definition", "nothing"}, exitNotFound, `no definition is named "nothing"`},
+		"submit of the same":          {[]string{"submit", "https://example.com/a.pdf", "--id", "order-3"}, exitOK, "order-3"},
+		"submit of something else":    {[]string{"submit", "https://example.com/b.pdf", "--id", "order-1"}, exitConflict, "order-1"},
+		"definitions":                 {[]string{"definition", "list", "-o", "json"}, exitOK, `"version": 1`},
+		"definition of no version":    {[]string{"definition", "get", "pdf-validation@9"}, exitNotFound, "not deployed"},
+		"doctor":                      {[]string{"doctor", "--format", "nagios"}, exitOK, "DOCSAGA OK"},
+		"completion of a document":    {[]string{"__complete", "status", "ord"}, exitOK, "order-1"},
+		"completion of a definition":  {[]string{"__complete", "definition", "get", ""}, exitOK, "pdf-validation"},
+		"wait that is given too long": {[]string{"submit", "https://example.com/a.pdf", "--id", "order-4", "--wait", "--timeout", "1ms"}, exitTimedOut, "order-4 has not ended"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("DOCSAGA_NATS", url)
+			code, out, errOut := docsaga(t, tt.args...)
+			if code != tt.code || !strings.Contains(out+errOut, tt.says) {
+				t.Errorf("docsaga %q: exit code %d, output %q, error %q; want code %d and %q", tt.args, code, out, errOut, tt.code, tt.says)
+			}
+		})
 	}
 }
