@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	followBatch = 500
-	followBytes = 16 << 20
+	followBatch  = 500
+	followWindow = 4000 // messages on their way: with fewer the reader waits for the server
+	followBytes  = 16 << 20
 )
 
 // ErrGap reports that messages of the log which must exist cannot be had.
@@ -88,7 +89,7 @@ func (f *follower) run(ctx context.Context) error {
 		defer cancel()
 		_ = f.l.js.DeleteConsumer(clean, stream, name) // or it ends by itself, after its InactiveThreshold
 	}()
-	p, err := newPuller(f.l.nc, stream, name, followBatch)
+	p, err := newPuller(f.l.nc, stream, name, followWindow)
 	if err != nil {
 		return err
 	}
@@ -99,8 +100,8 @@ func (f *follower) run(ctx context.Context) error {
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
 	for {
-		if p.wanted <= followBatch/2 {
-			if err := p.request(followBatch - p.wanted); err != nil {
+		if p.wanted <= followWindow/2 {
+			if err := p.request(followWindow - p.wanted); err != nil {
 				return err
 			}
 		}
