@@ -96,6 +96,7 @@ func (a *app) children(nats, dir, http string) map[string][]string {
 	given("keys", a.settings.keys)
 	given("root", strings.Join(a.settings.roots, ","))
 	given("max-bytes", strconv.FormatInt(a.settings.maxBytes, 10))
+	shared = append(shared, a.settings.tuning.arguments()...)
 	children := map[string][]string{
 		"coordinator": append([]string{"coordinator"}, shared...),
 		"server":      append([]string{"server", "--http", http}, shared...),

@@ -87,58 +87,84 @@ func (s *system) service(ctx context.Context, name string) (hosted, error) {
 // handler returns the handler of a service, how it is run, and what must run
 // beside it.
 func (s *system) handler(ctx context.Context, name string) (h runner.Handler, conf runner.Config, part hosted, err error) {
-	set, files := s.app.settings, s.log.Files()
 	part.release = func() {}
 	switch name {
 	case "location":
 		conf.Concurrency = 16
-		h, err = location.New(location.Config{Roots: set.roots, MaxBytes: set.maxBytes}, files)
+		h, err = s.location()
 	case "security":
-		conf = heavy()
-		policy, clamd, err := s.protection()
-		if err != nil {
-			return nil, conf, part, err
-		}
-		pool, err := s.readers(&part)
-		if err != nil {
-			return nil, conf, part, err
-		}
-		h, err = security.New(security.Config{MaxSize: set.maxBytes, Policy: policy, Clamd: clamd}, files, pool)
-		return h, conf, part, err
+		conf = s.heavy()
+		conf.Timeout += clamdWait
+		h, err = s.security(&part)
 	case "parsing":
-		conf = heavy()
-		pool, err := s.readers(&part)
-		if err != nil {
-			return nil, conf, part, err
-		}
-		h, err = parsing.New(parsing.Config{MaxSize: set.maxBytes}, files, pool)
-		return h, conf, part, err
-	case "validation":
+		conf = s.heavy()
+		h, err = s.parsing(&part)
+	case "validation", "records":
 		conf.Concurrency = 8
 		store, err := records.Open(ctx, s.recordsURL())
 		if err != nil {
 			return nil, conf, part, err
 		}
 		part.release = func() { _ = store.Close() }
-		h, err = validation.New(validation.Config{Ledger: store}, files)
-		return h, conf, part, err
-	case "records":
-		conf.Concurrency = 8
-		store, err := records.Open(ctx, s.recordsURL())
+		if name == "records" {
+			return records.New(store, s.log.Files()), conf, part, nil
+		}
+		checks, err := s.app.settings.tuning.checks()
 		if err != nil {
 			return nil, conf, part, err
 		}
-		part.release = func() { _ = store.Close() }
-		return records.New(store, files), conf, part, nil
+		checks.Ledger = store
+		h, err = validation.New(checks, s.log.Files())
+		return h, conf, part, err
 	default:
 		err = usage("there is no service %q; this binary has %s", name, strings.Join(serviceNames(), ", "))
 	}
 	return h, conf, part, err
 }
 
+// clamdWait is how long an attempt waits for a clamd that is down.
+const clamdWait = 3 * time.Minute
+
 // heavy returns how a service is run whose every visit takes a core.
-func heavy() runner.Config {
-	return runner.Config{Concurrency: runtime.GOMAXPROCS(0), Timeout: 2 * time.Minute}
+func (s *system) heavy() runner.Config {
+	return runner.Config{Concurrency: runtime.GOMAXPROCS(0), Timeout: 90*time.Second + 2*s.app.settings.tuning.readerDeadline}
+}
+
+func (s *system) location() (*location.Handler, error) {
+	set := &s.app.settings
+	web, err := set.tuning.web()
+	if err != nil {
+		return nil, err
+	}
+	s3, err := set.tuning.s3()
+	if err != nil {
+		return nil, err
+	}
+	return location.New(location.Config{Roots: set.roots, MaxBytes: set.maxBytes, Web: web, S3: s3}, s.log.Files())
+}
+
+func (s *system) security(part *hosted) (*security.Handler, error) {
+	policy, clamd, err := s.protection()
+	if err != nil {
+		return nil, err
+	}
+	pool, err := s.readers(part)
+	if err != nil {
+		return nil, err
+	}
+	return security.New(security.Config{MaxSize: s.app.settings.maxBytes, Policy: policy, Clamd: clamd}, s.log.Files(), pool)
+}
+
+func (s *system) parsing(part *hosted) (*parsing.Handler, error) {
+	limits, err := s.app.settings.tuning.limits()
+	if err != nil {
+		return nil, err
+	}
+	pool, err := s.readers(part)
+	if err != nil {
+		return nil, err
+	}
+	return parsing.New(parsing.Config{MaxSize: s.app.settings.maxBytes, Limits: limits}, s.log.Files(), pool)
 }
 
 // protection returns the policy and the virus scanner that the settings name.
@@ -153,15 +179,11 @@ func (s *system) protection() (security.Policy, security.Clamd, error) {
 			return nil, security.Clamd{}, usage("--policy %s: %w", path, err)
 		}
 	}
-	address := s.app.settings.clamd
-	if address == "" {
+	if s.app.settings.clamd == "" {
 		return policy, security.Clamd{}, nil
 	}
-	network, rest, ok := strings.Cut(address, ":")
-	if !ok || network != "unix" && network != "tcp" {
-		return nil, security.Clamd{}, usage("--clamd %q: want unix:/path or tcp:host:port", address)
-	}
-	return policy, security.Clamd{Network: network, Address: rest}, nil
+	network, address, err := clamdAddress(s.app.settings.clamd)
+	return policy, security.Clamd{Network: network, Address: address, Wait: clamdWait}, err
 }
 
 // readers returns the process's pool of children that read PDFs. The part that
@@ -178,10 +200,13 @@ func (s *system) readers(part *hosted) (*pdfium.Pool, error) {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	s.pool, err = pdfium.New(pdfium.Config{
-		Command: []string{self, pdfium.WorkerCommand}, Size: runtime.GOMAXPROCS(0),
-		CacheDir: filepath.Join(cache, "docsaga", "wazero"), Log: s.app.settings.logger,
-	})
+	conf, err := s.app.settings.tuning.pool()
+	if err != nil {
+		return nil, err
+	}
+	conf.Command = []string{self, pdfium.WorkerCommand}
+	conf.CacheDir, conf.Log = filepath.Join(cache, "docsaga", "wazero"), s.app.settings.logger
+	s.pool, err = pdfium.New(conf)
 	if err != nil {
 		return nil, err
 	}

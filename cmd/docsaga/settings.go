@@ -34,6 +34,7 @@ type settings struct {
 	policy     string
 	clamd      string
 	keys       string
+	tuning     tuning
 	logger     *slog.Logger
 }
 
@@ -55,6 +56,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.policy, "policy", "", "YAML file: what the security service does about each finding")
 	f.StringVar(&s.keys, "keys", "", "file with the keys of the HTTP API, a line each, as docsaga key makes them")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
+	s.tuning.flags(f)
 }
 
 // configure fills in what the flags leave open, and checks it.

@@ -38,6 +38,9 @@ type system struct {
 // embed starts a server in this process, on the directory, and opens the log
 // in it, new if need be. An empty address makes it reachable in process only.
 func (a *app) embed(ctx context.Context, dir, addr string) (*system, error) {
+	if err := a.settings.check(); err != nil {
+		return nil, err
+	}
 	broker, err := embedded.Start(embedded.Config{
 		Dir: filepath.Join(dir, "nats"), Addr: addr, Durability: natslog.Durability(a.settings.durability), Logger: a.settings.logger,
 		Before: func(nats string) error {
