@@ -181,7 +181,8 @@ type Loop struct {
 // A Person says who may do a user task. Each expression may be nil.
 type Person struct {
 	Assignee, Groups, Users, Due Expression
-	Form                         string // name of the form
+	Form                         string          // name of the form
+	Schema                       json.RawMessage // JSON Schema of what the form gives, or nil
 }
 
 // A Flow is an arrow from one node to another.

@@ -22,6 +22,7 @@ const (
 	definitionsBucket = "DOCSAGA_definitions"
 	queuesBucket      = "DOCSAGA_queues"
 	leasesBucket      = "DOCSAGA_leases"
+	claimsBucket      = "DOCSAGA_claims"
 
 	metaLayout     = "docsaga.layout"
 	metaShards     = "docsaga.shards"
@@ -152,6 +153,7 @@ func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int)
 		{Bucket: definitionsBucket, Description: "docsaga: definitions, BPMN XML", LimitMarkerTTL: time.Hour},
 		{Bucket: queuesBucket, Description: "docsaga: filters of the queues", LimitMarkerTTL: time.Hour},
 		{Bucket: leasesBucket, Description: "docsaga: which coordinator has which shard", TTL: LeaseTTL},
+		{Bucket: claimsBucket, Description: "docsaga: who has claimed which task", LimitMarkerTTL: time.Hour},
 	}
 	for _, conf := range buckets {
 		conf.History, conf.Storage, conf.Replicas = 1, jetstream.FileStorage, replicas

@@ -1,7 +1,9 @@
 package bpmn
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,7 +108,23 @@ func (p *parser) person(e *element, n *saga.Node) {
 			n.Person.Form = form
 		}
 	}
+	p.schema(e, n.Person)
 	p.mappings(e, n)
+}
+
+// schema reads what the data of a person's form must be: a JSON Schema in a
+// task header, or property, named schema.
+func (p *parser) schema(e *element, person *saga.Person) {
+	headers, properties := e.extension(spaceZeebe, "taskHeaders").childrenOf(), e.extension(spaceZeebe, "properties").childrenOf()
+	for _, h := range slices.Concat(headers, properties) {
+		if cmp.Or(h.attr("key"), h.attr("name")) != "schema" {
+			continue
+		}
+		person.Schema = json.RawMessage(h.attr("value"))
+		if !json.Valid(person.Schema) {
+			p.fault(h, "the schema is not JSON")
+		}
+	}
 }
 
 func (e *element) attrOf(name string) string {
