@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docsaga/docsaga/api"
+	"github.com/docsaga/docsaga/console"
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
@@ -29,15 +30,29 @@ type operate struct{ operator *verbs.Operator }
 
 // Do is part of api.Operator.
 func (o operate) Do(ctx context.Context, c api.Command) (events.Event, error) {
+	done, err := o.operator.Do(ctx, c.Document, operatorCommand(c))
+	return done.Event, notNow(err)
+}
+
+// Plan is part of api.Planner.
+func (o operate) Plan(ctx context.Context, c api.Command) error {
+	_, err := o.operator.Plan(ctx, c.Document, operatorCommand(c))
+	return notNow(err)
+}
+
+func operatorCommand(c api.Command) verbs.Command {
 	command := verbs.Command{Verb: verbs.Verb(c.Verb), By: c.By, Step: c.Step, Result: c.Outcome, Output: c.Output}
 	if c.Outcome == events.Rejected {
 		command.Error = &events.Error{Code: "resolved", Message: c.By.Reason}
 	}
-	done, err := o.operator.Do(ctx, c.Document, command)
+	return command
+}
+
+func notNow(err error) error {
 	if errors.Is(err, verbs.ErrUnfit) || errors.Is(err, verbs.ErrBadCommand) {
-		err = fmt.Errorf("%w: %w", err, api.ErrNotNow)
+		return fmt.Errorf("%w: %w", err, api.ErrNotNow)
 	}
-	return done.Event, err
+	return err
 }
 
 // recorded shows the API what documents became.
@@ -110,12 +125,16 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
 		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store},
 	}, hub, api.Config{Keys: keys, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
+	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
+	if err != nil {
+		return part, nil, err
+	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return part, nil, fmt.Errorf("--http: %w", err)
 	}
 	s.app.say("HTTP at http://%s", listener.Addr())
-	part.run = append(part.run, func(ctx context.Context) error { return serveHTTP(ctx, listener, server.Handler()) })
+	part.run = append(part.run, func(ctx context.Context) error { return serveHTTP(ctx, listener, pages.Handler()) })
 	return part, hub, nil
 }
 
