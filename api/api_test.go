@@ -82,7 +82,7 @@ func (c *client) do(method, path string, body io.Reader, header ...string) reply
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // only read
 	raw, err := io.ReadAll(response.Body)
 	if err != nil {
 		c.t.Fatal(err)

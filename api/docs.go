@@ -13,10 +13,10 @@ import (
 )
 
 //go:embed docs.html
-var docsPage string //nolint:gochecknoglobals // embedded files must be
+var docsPage string
 
 //go:embed docs.css
-var docsCSS string //nolint:gochecknoglobals // embedded files must be
+var docsCSS string
 
 type docsOperation struct {
 	Method string

@@ -91,6 +91,7 @@ type DocumentPath struct {
 	Document string `path:"document" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" example:"01JDA4XN"`
 }
 
+// PastQuery asks for a document as it is or was.
 type PastQuery struct {
 	DocumentPath
 	Freshness

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -88,11 +89,11 @@ func limitKey(r *http.Request, p Person, known bool) string {
 // survive turns a panic into a 500 of one request.
 func (s *Server) survive(w http.ResponseWriter, r *http.Request) {
 	cause := recover()
-	if cause == nil || cause == http.ErrAbortHandler {
-		if cause != nil {
-			panic(cause)
-		}
+	if cause == nil {
 		return
+	}
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(cause)
 	}
 	s.conf.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "cause", cause, "stack", string(debug.Stack()))
 	problem(w, r, http.StatusInternalServerError)

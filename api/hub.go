@@ -93,10 +93,7 @@ func (h *Hub) watch() (*watcher, bool) {
 	if len(h.watchers) >= maxWatchers {
 		return nil, false
 	}
-	w := &watcher{batches: make(chan []events.Event, backlog), from: make(map[int]uint64, len(h.seq))}
-	for shard, seq := range h.seq {
-		w.from[shard] = seq
-	}
+	w := &watcher{batches: make(chan []events.Event, backlog), from: maps.Clone(h.seq)}
 	h.watchers[w] = struct{}{}
 	return w, true
 }

@@ -85,7 +85,7 @@ Idempotency-Key with the same content is one document; with other content it is 
 		"default": refusal("Refused"),
 	}
 	o.Parameters = []*huma.Param{{
-		Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string", MaxLength: ptr(256)},
+		Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string", MaxLength: new(256)},
 		Description: "names the document, if nothing else does",
 	}}
 	s.api.OpenAPI().AddOperation(&o)
@@ -94,8 +94,6 @@ Idempotency-Key with the same content is one document; with other content it is 
 		s.submit(w, r, ctx)
 	}))
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // SubmitFile submits the file of a form.
 func (s *Server) SubmitFile(w http.ResponseWriter, r *http.Request) (Accepted, error) {

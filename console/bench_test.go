@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -112,7 +111,7 @@ func full(b *testing.B, documents int) http.Handler {
 	system := api.System{
 		Log: log, Files: log.Files(), Definitions: definitions, Target: log, Status: status, Positions: p,
 	}
-	conf := api.Config{Rate: 1e9, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	conf := api.Config{Rate: 1e9, Logger: slog.New(slog.DiscardHandler)}
 	c, err := console.New(api.New(system, api.NewHub(log.Last), conf), console.Config{})
 	if err != nil {
 		b.Fatal(err)

@@ -27,10 +27,10 @@ import (
 )
 
 //go:embed pages/*.html
-var pages embed.FS //nolint:gochecknoglobals // embedded files must be
+var pages embed.FS
 
 //go:embed assets
-var assets embed.FS //nolint:gochecknoglobals // embedded files must be
+var assets embed.FS
 
 // Config adjusts a [Console]. The zero Config is a good one.
 type Config struct {

@@ -63,7 +63,7 @@ func (s *site) send(r *http.Request, status int) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		s.t.Fatal(err)

@@ -95,17 +95,18 @@ func (p *exportPage) embed() error {
 		_, _ = style.Write(content) // never fails
 	}
 	p.Style = template.CSS(style.String()) //nolint:gosec // our own files
-	policy := "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src"
+	var policy strings.Builder
+	policy.WriteString("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src")
 	for _, name := range []string{"bpmn-navigated-viewer.min.js", "export.js"} {
 		content, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return err
 		}
 		sum := sha256.Sum256(content)
-		policy += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		policy.WriteString(" 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
 		p.Scripts = append(p.Scripts, template.JS(content)) //nolint:gosec // our own files
 	}
-	p.CSP = policy
+	p.CSP = policy.String()
 	return nil
 }
 

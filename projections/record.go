@@ -1,15 +1,15 @@
 package projections
 
 import (
+	"encoding/json"
 	"errors"
 	"math/bits"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"encoding/json"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
@@ -73,7 +73,7 @@ func (r *Record) total() Total {
 func (r *Record) aside(e *events.Event) {
 	r.submission(e)
 	if e.Slot.Kind == events.Ended {
-		r.State, r.EndedAt = e.Result.String(), stamp(e.At)
+		r.State, r.EndedAt = e.Result.String(), new(e.At)
 		r.closeTroubles(e.At, func(*Trouble) bool { return true })
 		return
 	}
@@ -121,7 +121,7 @@ func (r *Record) status(e *events.Event) {
 	case saga.Ended:
 		r.State = s.Verdict.String()
 		if r.EndedAt == nil {
-			r.EndedAt = stamp(e.At)
+			r.EndedAt = new(e.At)
 		}
 	}
 	r.Stop = nil
@@ -187,7 +187,7 @@ func (r *Record) visit(row int, v saga.Visit, e *events.Event, c *Changes) {
 		r.end(s, e, c)
 	}
 	if v.Status() == saga.Reverted && !s.Undone {
-		s.Undone, s.UndoneAt = true, stamp(e.At)
+		s.Undone, s.UndoneAt = true, new(e.At)
 	}
 	kind := ""
 	switch v.Status() { //nolint:exhaustive // the others are no troubles
@@ -201,18 +201,15 @@ func (r *Record) visit(row int, v saga.Visit, e *events.Event, c *Changes) {
 	if kind != "" {
 		r.openTrouble(Trouble{Kind: kind, Step: s.Step, Visit: s.Visit, Reason: reason(e), OpenedAt: e.At})
 	}
-	for _, changed := range r.changedSteps {
-		if changed == row {
-			return
-		}
+	if !slices.Contains(r.changedSteps, row) {
+		r.changedSteps = append(r.changedSteps, row)
 	}
-	r.changedSteps = append(r.changedSteps, row)
 }
 
 // end closes a step. An outcome that is not e's own follows from it: the
 // visit is closed because another is decided.
 func (r *Record) end(s *Step, e *events.Event, c *Changes) {
-	s.EndedAt, s.Outcome = stamp(e.At), Cancelled
+	s.EndedAt, s.Outcome = new(e.At), Cancelled
 	if e.Slot.Kind == events.Outcome && e.Slot.Step == s.Step && e.Slot.Visit == s.Visit {
 		s.Outcome, s.Reason = e.Result.String(), reason(e)
 	} else if s.Status == saga.Done.String() {
@@ -233,7 +230,7 @@ func (r *Record) openTrouble(t Trouble) {
 func (r *Record) closeTroubles(at time.Time, which func(*Trouble) bool) {
 	for i := range r.Troubles {
 		if t := &r.Troubles[i]; t.ClosedAt == nil && which(t) {
-			t.ClosedAt = stamp(at)
+			t.ClosedAt = new(at)
 			r.changedTroubles = append(r.changedTroubles, i)
 		}
 	}
@@ -254,8 +251,6 @@ func (r *Record) collect(c *Changes) {
 	}
 	r.changedSteps, r.changedTroubles, r.touched = r.changedSteps[:0], r.changedTroubles[:0], false
 }
-
-func stamp(at time.Time) *time.Time { return &at }
 
 // reason returns the code of an event that says that something went wrong.
 func reason(e *events.Event) string {

@@ -40,7 +40,7 @@ func damaged(t *testing.T, s *story) *sqlstore.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // committed
 	if _, err := db.ExecContext(t.Context(), `UPDATE g1_documents SET state = 'completed', name = 'wrong' WHERE id = 'doc-000003'`); err != nil {
 		t.Fatal(err)
 	}
