@@ -68,15 +68,16 @@ func (s *Server) registerFiles() {
 // this server: it is saved, not shown, unless it is a picture.
 func fileHeader(set func(name, value string), f FileEntry, inline bool) {
 	mediaType, disposition, name := "application/octet-stream", "attachment", f.Ref[len("sha256:"):][:12]
-	switch f.MediaType {
+	base, _, _ := strings.Cut(f.MediaType, ";")
+	switch base {
 	case "image/png", "image/jpeg", "image/webp":
-		mediaType = f.MediaType
+		mediaType = base
 		if inline {
 			disposition = "inline"
 		}
 		name += "." + strings.TrimPrefix(mediaType, "image/")
 	case "application/pdf":
-		mediaType, name = f.MediaType, name+".pdf"
+		mediaType, name = base, name+".pdf"
 	case "text/plain", "application/json", "application/xml", "text/xml":
 		mediaType, name = "text/plain; charset=utf-8", name+".txt"
 	}

@@ -56,8 +56,13 @@ func (c *Console) system(w http.ResponseWriter, r *http.Request) error {
 		version = info.Main.Version
 	}
 	page.Facts = []fact{
-		{"Partitions", events.Partitions}, {"Shards", c.server.System().Log.Shards()}, {"Version", version}, {"Go", runtime.Version()},
-		{"Memory in use (MiB)", memory.HeapInuse >> 20}, {"Goroutines", runtime.NumGoroutine()}, {"Logged in as", api.PersonOf(r.Context()).Name},
+		{"Partitions", events.Partitions},
+		{"Shards", c.server.System().Log.Shards()},
+		{"Version", version},
+		{"Go", runtime.Version()},
+		{"Memory in use (MiB)", memory.HeapInuse >> 20},
+		{"Goroutines", runtime.NumGoroutine()},
+		{"Logged in as", api.PersonOf(r.Context()).Name},
 	}
 	return c.show(w, http.StatusOK, "system", page)
 }
