@@ -164,28 +164,24 @@ func (c *Coordinator) Open() int {
 	return n
 }
 
-// write writes the decisions in the queue, each in a goroutine of its own, as
-// many at once as the configuration says.
+// write writes the decisions in the queue, as many at once as the
+// configuration says.
 func (c *Coordinator) write(ctx context.Context) error {
-	free := make(chan struct{}, c.conf.Writers)
 	var writing sync.WaitGroup
-	defer writing.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case free <- struct{}{}:
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case t := <-c.queue:
-			writing.Go(func() {
-				defer func() { <-free }()
-				c.writeOne(ctx, t)
-			})
-		}
+	for range c.conf.Writers {
+		writing.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case t := <-c.queue:
+					c.writeOne(ctx, t)
+				}
+			}
+		})
 	}
+	writing.Wait()
+	return ctx.Err()
 }
 
 // writeOne writes one decision, until it stands or another does in its place.

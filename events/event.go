@@ -83,7 +83,12 @@ func resultOf(slot Slot, typ string) (Result, error) {
 	if !ok {
 		return 0, fmt.Errorf("type %.100q in a slot of step %s", typ, slot.Step)
 	}
-	switch slot.Kind {
+	return resultOfWord(slot.Kind, word)
+}
+
+// resultOfWord reads the result back from the last word of a type.
+func resultOfWord(kind Kind, word string) (Result, error) {
+	switch kind {
 	case Outcome, Ended:
 		if r, ok := parseResult(word); ok {
 			return r, nil
@@ -96,11 +101,11 @@ func resultOf(slot Slot, typ string) (Result, error) {
 			return Failed, nil
 		}
 	case Redo, Undo, Submitted, Cancel, Compensate:
-		if word == slot.Kind.String() {
+		if word == kind.String() {
 			return 0, nil
 		}
 	}
-	return 0, fmt.Errorf("type %.100q in a slot %s", typ, slot.Kind)
+	return 0, fmt.Errorf("type ends in %.100q in a slot %s", word, kind)
 }
 
 // Check returns nil if the event can be written.
@@ -108,7 +113,7 @@ func (e *Event) Check() error {
 	if err := e.Slot.Check(); err != nil {
 		return fmt.Errorf("events: %w: %w", err, ErrBadEvent)
 	}
-	if result, err := resultOf(e.Slot, e.Type()); err != nil || result != e.Result {
+	if result, err := resultOfWord(e.Slot.Kind, e.word()); err != nil || result != e.Result {
 		return fmt.Errorf("events: result %d in slot %s: %w", e.Result, e.ID(), ErrBadEvent)
 	}
 	if e.Source == "" {

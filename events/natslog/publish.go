@@ -19,15 +19,17 @@ type publisher struct {
 	prefix string // of the subjects on which acknowledgements come
 
 	mu         sync.Mutex
-	last       uint64
+	count      uint64 // of messages
+	last       uint64 // of the waiters' ids
 	reconnects uint64 // as last looked at; asking takes a lock that is in great demand
-	waiting    map[uint64]*waiter
+	waiting    map[uint64]*waiter // also those that are free: an answer comes once
 	free       []*waiter
 }
 
-// A waiter waits for the acknowledgement of one message.
+// A waiter waits for the acknowledgement of one message, and then of another.
 type waiter struct {
 	id         uint64
+	reply      string
 	reconnects uint64 // of the connection, when the message was published
 	answered   chan answer
 	tick       *time.Timer
@@ -55,24 +57,34 @@ func newPublisher(nc *nats.Conn) (*publisher, error) {
 // returns must be handed to await.
 func (p *publisher) publish(msg *nats.Msg) (*waiter, error) {
 	p.mu.Lock()
-	if p.last++; p.last%64 == 1 {
+	if p.count++; p.count%64 == 1 {
 		p.reconnects = p.nc.Stats().Reconnects
 	}
 	var w *waiter
 	if n := len(p.free); n > 0 {
 		w, p.free = p.free[n-1], p.free[:n-1]
 	} else {
-		w = &waiter{answered: make(chan answer, 1), tick: time.NewTimer(lookEvery)}
+		w = p.newWaiter()
 	}
-	w.id, w.reconnects = p.last, p.reconnects
-	p.waiting[w.id] = w
+	w.reconnects = p.reconnects
 	p.mu.Unlock()
-	msg.Reply = p.prefix + strconv.FormatUint(w.id, 36)
+	msg.Reply = w.reply
 	if err := p.nc.PublishMsg(msg); err != nil {
 		p.forget(w)
 		return nil, err
 	}
 	return w, nil
+}
+
+// newWaiter makes a waiter. The caller holds mu.
+func (p *publisher) newWaiter() *waiter {
+	p.last++
+	w := &waiter{
+		id: p.last, reply: p.prefix + strconv.FormatUint(p.last, 36),
+		answered: make(chan answer, 1), tick: time.NewTimer(lookEvery),
+	}
+	p.waiting[w.id] = w
+	return w
 }
 
 // await waits for the acknowledgement.
@@ -129,7 +141,6 @@ func (p *publisher) take(m *nats.Msg) {
 	}
 	p.mu.Lock()
 	w := p.waiting[id]
-	delete(p.waiting, id)
 	p.mu.Unlock()
 	if w == nil {
 		return
@@ -140,7 +151,10 @@ func (p *publisher) take(m *nats.Msg) {
 	} else {
 		a.seq, a.err = parseAck(m.Data)
 	}
-	w.answered <- a
+	select {
+	case w.answered <- a:
+	default: // nobody waits: not an answer of the server
+	}
 }
 
 // quickAck reads the acknowledgement that the server writes if all is well,

@@ -112,8 +112,8 @@ func TestAnAnswerThatIsNotAwaitedAnyMoreGoesToNobodyElse(t *testing.T) {
 			t.Errorf("publish %d: %d, %v", i+1, seq, err)
 		}
 	}
-	if len(p.waiting) != 0 {
-		t.Errorf("%d are still waited for", len(p.waiting))
+	if len(p.waiting) != 1 || len(p.free) != 1 {
+		t.Errorf("%d waiters, %d of them free, want one that is free", len(p.waiting), len(p.free))
 	}
 }
 
@@ -136,5 +136,26 @@ func TestAPublishEndsWhenTheConnectionWasLost(t *testing.T) {
 	}
 	if took := time.Since(began); took > attemptTimeout-time.Second {
 		t.Errorf("noticed after %v", took)
+	}
+}
+
+func TestQuickMetadataReadsWhatNatsReads(t *testing.T) {
+	for reply, quick := range map[string]bool{
+		"$JS.ACK.DOCSAGA_0.security.1.17.9.1763880000123456789.4":            true,
+		"$JS.ACK.DOCSAGA_3.x.65536.9007199254740993.1.1.0":                   true,
+		"$JS.ACK._.hash.DOCSAGA_0.security.1.17.9.1763880000123456789.4.abc": false,
+		"$JS.ACK.DOCSAGA_0.security.1.17.9":                                  false,
+		"$JS.ACK.DOCSAGA_0.security.x.17.9.1.4":                              false,
+		"_INBOX.abc":                                                         false,
+		"":                                                                   false,
+	} {
+		m, ok := quickMetadata(reply)
+		if ok != quick {
+			t.Errorf("%q: quick is %v, want %v", reply, ok, quick)
+		}
+		msg := nats.Msg{Reply: reply, Sub: &nats.Subscription{}}
+		if full, err := msg.Metadata(); quick && (err != nil || m.seq != full.Sequence.Stream || m.attempt != full.NumDelivered || !m.at.Equal(full.Timestamp)) {
+			t.Errorf("%q: %+v, want %+v (%v)", reply, m, full, err)
+		}
 	}
 }

@@ -114,7 +114,7 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 	return &Runner{
 		service: service, handler: h, log: log, definitions: definitions, conf: conf,
 		worker: rand.Text()[:16], keeper: keeper{held: make(map[*events.Delivery]struct{})},
-		workers: workers{most: conf.Concurrency, hand: make(chan events.Delivery)},
+		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery)},
 	}, nil
 }
 
@@ -125,9 +125,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
 	work, release := r.work(inner)
 	defer release()
-	start := func(d events.Delivery) {
+	start := func(d *events.Delivery) {
 		g.Go(func() error {
-			r.workers.run(inner, d, func(d events.Delivery) { r.deliver(work, d) })
+			r.workers.run(inner, d, func(d *events.Delivery) { r.deliver(work, d) })
 			return nil
 		})
 	}
@@ -184,7 +184,7 @@ func (r *Runner) watch(ctx context.Context, cues, commands chan<- struct{}) erro
 }
 
 // follow gives what comes on one queue of one shard to the workers.
-func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string, shard int, start func(events.Delivery)) error {
+func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string, shard int, start func(*events.Delivery)) error {
 	select {
 	case <-ready:
 	case <-ctx.Done():
@@ -197,7 +197,7 @@ func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string
 			}
 			return fmt.Errorf("runner: queue %s of shard %d: %w", queue, shard, err)
 		}
-		if err := r.workers.give(ctx, d, start); err != nil {
+		if err := r.workers.give(ctx, &d, start); err != nil {
 			return err
 		}
 	}
@@ -206,9 +206,9 @@ func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string
 
 // deliver handles one delivery. Its ctx outlives that of Run, so that work at
 // hand is finished.
-func (r *Runner) deliver(ctx context.Context, d events.Delivery) {
-	r.keeper.hold(&d)
-	defer r.keeper.drop(&d)
+func (r *Runner) deliver(ctx context.Context, d *events.Delivery) {
+	r.keeper.hold(d)
+	defer r.keeper.drop(d)
 	err := r.handle(ctx, d)
 	if err == nil {
 		err = d.Ack()

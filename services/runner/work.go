@@ -49,7 +49,7 @@ type job struct {
 }
 
 // handle does what a delivery asks for. After an error it must come again.
-func (r *Runner) handle(ctx context.Context, d events.Delivery) error {
+func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	e := &d.Event
 	if d.Bad != nil {
 		r.conf.Logger.Error("cue is no event; left to the coordinator", "event", e.ID(), "error", d.Bad)
@@ -161,7 +161,7 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 }
 
 // undo does what an undo command asks for and writes what became of it.
-func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d events.Delivery) error {
+func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *events.Delivery) error {
 	e := &d.Event
 	node, ok := definition.Node(e.Slot.Step)
 	if !ok {

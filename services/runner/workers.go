@@ -14,12 +14,12 @@ import (
 type workers struct {
 	most    int
 	started atomic.Int64
-	hand    chan events.Delivery
+	hand    chan *events.Delivery
 }
 
 // give hands a delivery to a worker that is free, or starts one; if that would
 // be too many, it waits until one is free.
-func (w *workers) give(ctx context.Context, d events.Delivery, start func(events.Delivery)) error {
+func (w *workers) give(ctx context.Context, d *events.Delivery, start func(*events.Delivery)) error {
 	select {
 	case w.hand <- d:
 		return nil
@@ -39,7 +39,7 @@ func (w *workers) give(ctx context.Context, d events.Delivery, start func(events
 }
 
 // run works on a delivery, and then on those that are given, until ctx ends.
-func (w *workers) run(ctx context.Context, d events.Delivery, deliver func(events.Delivery)) {
+func (w *workers) run(ctx context.Context, d *events.Delivery, deliver func(*events.Delivery)) {
 	defer w.started.Add(-1)
 	for {
 		deliver(d)

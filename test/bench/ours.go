@@ -20,6 +20,9 @@ import (
 	"github.com/docsaga/docsaga/services/runner"
 )
 
+// concurrency is how many visits each service works on at once.
+const concurrency = 256
+
 // empty is a service that does nothing.
 type empty struct{}
 
@@ -78,7 +81,7 @@ func (p *docsaga) start(ctx context.Context, g *errgroup.Group) (err error) {
 		if n == setup.Steps {
 			l = lastStep{Log: log, t: p.tracker}
 		}
-		r, err := runner.New(string(stepName(n)), empty{}, l, definitions, runner.Config{Concurrency: setup.Open, Logger: setup.Logger})
+		r, err := runner.New(string(stepName(n)), empty{}, l, definitions, runner.Config{Concurrency: concurrency, Logger: setup.Logger})
 		if err != nil {
 			return fmt.Errorf("bench: %w", err)
 		}
