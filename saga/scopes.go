@@ -127,7 +127,7 @@ func (f *folding) watch(node, host, n int) {
 
 // disarm closes what watches a visit.
 func (f *folding) disarm(host int) {
-	if len(f.d.Nodes[f.s.Visit(host).node].armed) == 0 && !isScope(&f.d.Nodes[f.s.Visit(host).node]) {
+	if n := &f.d.Nodes[f.s.Visit(host).node]; len(n.armed) == 0 && !isScope(n) {
 		return
 	}
 	for i := host + 1; i < f.s.Visits(); i++ {

@@ -182,11 +182,17 @@ func (s *State) Visits() int { return int(s.count) }
 
 // Visit returns a visit, in order of opening.
 func (s *State) Visit(i int) Visit {
-	if i < inline {
+	if uint(i) < inline {
 		return s.first[i]
 	}
-	return decodeVisit(s.more[(i-inline)*visitSize:])
+	return s.beyond(i)
 }
+
+// beyond returns a visit that is not in the State itself. It is apart so that
+// Visit is inlined where it is called.
+//
+//go:noinline
+func (s *State) beyond(i int) Visit { return decodeVisit(s.more[(i-inline)*visitSize:]) }
 
 // Deadline returns the earliest deadline of the open visits.
 func (s *State) Deadline() (at time.Time, ok bool) {
@@ -200,10 +206,15 @@ func (s *State) Deadline() (at time.Time, ok bool) {
 }
 
 func (s *State) set(i int, v Visit) {
-	if i < inline {
+	if uint(i) < inline {
 		s.first[i] = v
 		return
 	}
+	s.setBeyond(i, v)
+}
+
+//go:noinline
+func (s *State) setBeyond(i int, v Visit) {
 	at := (i - inline) * visitSize
 	b := make([]byte, 0, len(s.more))
 	b = append(b, s.more[:at]...)
@@ -225,11 +236,13 @@ func (s *State) add(v Visit) bool {
 
 // turn gives a visit another status, and counts it there.
 func (s *State) turn(i int, v Visit, to Status) {
-	if n := s.Visit(i).status.counted(s); n != nil {
-		*n--
-	}
-	if n := to.counted(s); n != nil {
-		*n++
+	if from := s.Visit(i).status; from != to {
+		if n := from.counted(s); n != nil {
+			*n--
+		}
+		if n := to.counted(s); n != nil {
+			*n++
+		}
 	}
 	v.status = to
 	s.set(i, v)
@@ -246,8 +259,14 @@ func (s *State) append(v Visit) {
 
 // find returns the index of a visit, the newest first.
 func (s *State) find(node, number int) (int, bool) {
-	for i := int(s.count) - 1; i >= 0; i-- {
-		if v := s.Visit(i); int(v.node) == node && int(v.number) == number {
+	i := int(s.count) - 1
+	for ; i >= inline; i-- {
+		if v := s.beyond(i); int(v.node) == node && int(v.number) == number {
+			return i, true
+		}
+	}
+	for ; i >= 0; i-- {
+		if v := &s.first[i]; int(v.node) == node && int(v.number) == number {
 			return i, true
 		}
 	}
@@ -256,8 +275,14 @@ func (s *State) find(node, number int) (int, bool) {
 
 // latest returns the index of the newest visit of a node.
 func (s *State) latest(node int) (int, bool) {
-	for i := int(s.count) - 1; i >= 0; i-- {
-		if v := s.Visit(i); int(v.node) == node {
+	i := int(s.count) - 1
+	for ; i >= inline; i-- {
+		if int(s.beyond(i).node) == node {
+			return i, true
+		}
+	}
+	for ; i >= 0; i-- {
+		if int(s.first[i].node) == node {
 			return i, true
 		}
 	}
