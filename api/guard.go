@@ -17,8 +17,9 @@ import (
 
 // A Person is who makes a request.
 type Person struct {
-	Name string
-	Role Role
+	Name   string
+	Role   Role
+	Groups []string
 }
 
 type personKey struct{}
@@ -62,7 +63,7 @@ func (s *Server) person(r *http.Request) (Person, bool) {
 	if secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); bearer {
 		key, ok = s.conf.Keys.find(strings.TrimSpace(secret))
 	}
-	return Person{Name: key.Name, Role: key.Role}, ok
+	return Person{Name: key.Name, Role: key.Role, Groups: key.Groups}, ok
 }
 
 // rightHost reports whether a request is meant for this server: without keys

@@ -52,9 +52,10 @@ func (r *Role) UnmarshalText(text []byte) error {
 
 // A Key lets its holder in. The key itself is kept by its holder only.
 type Key struct {
-	Name string `json:"name"` // of the holder; events that it causes carry it
-	Role Role   `json:"role"`
-	Hash string `json:"sha256"` // of the key, hexadecimal
+	Name   string   `json:"name"` // of the holder; events that it causes carry it
+	Role   Role     `json:"role"`
+	Groups []string `json:"groups,omitempty"` // of the holder, for tasks
+	Hash   string   `json:"sha256"`           // of the key, hexadecimal
 }
 
 // Keys are all keys of a server.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -249,7 +250,7 @@ func TestKeysAreReadAsTheyAreWritten(t *testing.T) {
 		want, file = append(want, k), append(append(file, line...), '\n')
 	}
 	got, err := api.ReadKeys(file)
-	if err != nil || len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+	if err != nil || len(got) != 2 || !reflect.DeepEqual(got, want) {
 		t.Errorf("keys %+v, %v; want %+v", got, err, want)
 	}
 	for name, wrong := range map[string]string{

@@ -48,7 +48,7 @@ func New(system System, hub *Hub, conf Config) *Server {
 	s.api.UseMiddleware(s.allow)
 	for _, register := range []func(){
 		s.registerDocuments, s.registerHistory, s.registerSubmit, s.registerFiles,
-		s.registerVerbs, s.registerDefinitions, s.registerLive, s.registerRecords,
+		s.registerVerbs, s.registerDefinitions, s.registerLive, s.registerRecords, s.registerTasks,
 	} {
 		register()
 	}
@@ -137,6 +137,9 @@ func (s *Server) asProblem(err error) error {
 		if errors.Is(err, known.is) {
 			return huma.NewError(known.status, err.Error())
 		}
+	}
+	if status, ok := taskStatus(err); ok {
+		return badTask(status, err)
 	}
 	var status huma.StatusError
 	if errors.As(err, &status) {

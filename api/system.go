@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 
+	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/saga/catalog"
@@ -59,7 +60,8 @@ type System struct {
 	Status      *sqlstore.Store
 	Positions   Waiter
 	Operator    Operator
-	Records     Records // or nil
+	Records     Records     // or nil
+	Tasks       *tasks.Desk // or nil
 }
 
 // Config adjusts a [Server]. The zero Config is a good one for a machine of
