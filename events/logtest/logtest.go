@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) Log) {
 		"racing writers have one winner a slot":                racingWriters,
 		"the same submission in parallel is one document":      sameSubmission,
 		"a document is submitted to one definition":            oneDefinition,
+		"a cancelled document does not end completed":          cancelledEnd,
 		"what cannot be an event is refused":                   refused,
 		"an ended context ends a write":                        endedContext,
 		"a history has all events in order":                    history,

@@ -73,7 +73,8 @@ func (l *Log) Shards() int { return l.shards }
 // Write writes e into its slot and returns it as stored. If the slot holds an
 // event of the same writer with the same type and data, it returns that one;
 // if it holds another, that one and an error that wraps [events.ErrTaken].
-// A submission is refused as well if the document was submitted before.
+// A submission is refused as well if the document was submitted before, and a
+// completed end if the document was cancelled.
 func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if err := e.Check(); err != nil {
 		return events.Event{}, fmt.Errorf("memlog: write: %w", err)
@@ -86,6 +87,9 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	position, taken := l.slots[e.Slot.Subject()]
 	if e.Slot.Kind == events.Submitted {
 		position, taken = l.submission(e.Slot.Document)
+	}
+	if !taken && e.Slot.Kind == events.Ended && e.Result == events.Completed {
+		position, taken = l.slots[e.Slot.Of(events.Cancel).Subject()]
 	}
 	if taken {
 		return l.judge(&e, position)

@@ -24,6 +24,9 @@ import (
 // A submission is refused as well if the document was submitted to another
 // definition or version; the event returned is that submission.
 //
+// A document cannot end completed once its cancel stands, for the writer did
+// not know of that: the event returned is the cancel.
+//
 // As long as ctx allows, Write tries again when the server does not answer.
 // It sets At only if it had to read the slot.
 func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
@@ -47,7 +50,7 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 			return e, nil
 		}
 		if isTaken(err) {
-			standing, readErr := l.standing(ctx, e.Slot)
+			standing, readErr := l.standing(ctx, &e)
 			if readErr == nil || errors.Is(readErr, events.ErrBadEvent) {
 				return judge(&e, standing, readErr)
 			}
@@ -84,8 +87,13 @@ func (l *Log) newWrite(e *events.Event) *write {
 	subject, header := w.header.Fill(e)
 	w.msg = nats.Msg{Subject: subject, Header: header, Data: e.Data}
 	w.unique = subject
-	if e.Slot.Kind == events.Submitted {
+	switch {
+	case e.Slot.Kind == events.Submitted:
 		w.unique = submissionSubject(e.Slot.Document)
+	case endsCompleted(e):
+		w.unique = e.Slot.Of(events.Cancel).Subject()
+	}
+	if w.unique != w.msg.Subject {
 		w.msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{"0"}
 		w.msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{w.unique}
 	}
@@ -147,12 +155,23 @@ func parseAck(data []byte) (seq uint64, err error) {
 	return ack.Seq, nil
 }
 
-// standing returns what keeps slot from being written.
-func (l *Log) standing(ctx context.Context, slot events.Slot) (events.Event, error) {
-	if slot.Kind == events.Submitted {
-		return l.last(ctx, slot.Document, submissionSubject(slot.Document))
+// endsCompleted reports whether an event is the end of a document that was not
+// stopped: a cancel before it forbids it.
+func endsCompleted(e *events.Event) bool {
+	return e.Slot.Kind == events.Ended && e.Result == events.Completed
+}
+
+// standing returns what keeps an event from being written.
+func (l *Log) standing(ctx context.Context, e *events.Event) (events.Event, error) {
+	document := e.Slot.Document
+	if e.Slot.Kind == events.Submitted {
+		return l.last(ctx, document, submissionSubject(document))
 	}
-	return l.last(ctx, slot.Document, slot.Subject())
+	standing, err := l.last(ctx, document, e.Slot.Subject())
+	if errors.Is(err, events.ErrNotFound) && endsCompleted(e) {
+		return l.last(ctx, document, e.Slot.Of(events.Cancel).Subject())
+	}
+	return standing, err
 }
 
 // judge says whether the event that stands is the one that was to be written.
