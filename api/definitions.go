@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -125,7 +126,7 @@ func View(d *saga.Definition) DefinitionView {
 	v := DefinitionView{DefinitionRef: events.DefinitionRef{Name: d.Name, Version: d.Version}, Steps: []StepView{}, Hops: []HopView{}}
 	for i := range d.Nodes {
 		n := &d.Nodes[i]
-		if n.Service == "" {
+		if !slices.Contains([]saga.NodeKind{saga.Service, saga.User, saga.Script, saga.Catch, saga.Call}, n.Kind) {
 			continue
 		}
 		step := StepView{Step: n.ID, Name: n.Name, Kind: n.Kind.String(), Service: n.Service}

@@ -317,3 +317,21 @@ func TestInABrowserAnExportedPageWorksAlone(t *testing.T) {
 	b.sound("exported page")
 	b.picture("export")
 }
+
+func TestInABrowserATaskIsClaimedAndCompleted(t *testing.T) {
+	b := browse(t)
+	b.system.Approve("d")
+	b.open("/tasks")
+	b.text("Approve the invoice")
+	b.sound("tasks")
+	b.picture("tasks")
+	fill := func(verb string) {
+		b.run(chromedp.SendKeys(chromedp.CSS(`input[name=actor]`), "ann"), chromedp.SendKeys(chromedp.CSS(`input[name=groups]`), "accounting"),
+			chromedp.SendKeys(chromedp.CSS(`select[name=field-approved]`), "yes"), chromedp.Click(chromedp.CSS(`button[value=`+verb+`]`)))
+	}
+	fill("claim")
+	b.text("claimed by ann")
+	fill("complete")
+	b.text("Nothing waits for people")
+	b.system.Await("d", "completed")
+}

@@ -83,6 +83,8 @@ func (c *Console) routes() {
 		"GET /definitions/{name}/{version}/drawing.bpmn": c.drawing,
 		"GET /log":                                       c.log,
 		"GET /system":                                    c.system,
+		"GET /tasks":                                     c.tasks,
+		"POST /tasks":                                    c.doTask,
 		"GET /stream":                                    c.stream,
 		"/":                                              c.nothing,
 	} {
@@ -176,8 +178,17 @@ func (c *Console) frame(r *http.Request, here, title string) Frame {
 	return Frame{
 		Title: title, Here: here, Base: c.conf.Base, Self: c.conf.Base + strings.TrimPrefix(r.URL.Path, "/"), Person: api.PersonOf(r.Context()),
 		Login: c.server.NeedsKeys() && api.PersonOf(r.Context()).Name != "", Stream: c.conf.Base + "stream?",
-		Nav: []entry{{"Documents", ""}, {"Incidents", "incidents"}, {"Definitions", "definitions"}, {"Log", "log"}, {"System", "system"}},
+		Nav: c.nav(),
 	}
+}
+
+// nav returns the pages that there are.
+func (c *Console) nav() []entry {
+	nav := []entry{{"Documents", ""}, {"Incidents", "incidents"}}
+	if c.server.System().Tasks != nil {
+		nav = append(nav, entry{"Tasks", "tasks"})
+	}
+	return append(nav, entry{"Definitions", "definitions"}, entry{"Log", "log"}, entry{"System", "system"})
 }
 
 // show writes a page, whole or not at all.

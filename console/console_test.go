@@ -235,3 +235,25 @@ func TestAnExportedPageNeedsNothingElse(t *testing.T) {
 		}
 	}
 }
+
+func TestATaskIsDoneInAForm(t *testing.T) {
+	s := start(t, api.Config{}, "")
+	s.has(s.get("/tasks", http.StatusOK), "Nothing waits for people")
+	s.system.Approve("d")
+	s.has(s.get("/tasks", http.StatusOK), "For accounting", "Approve the invoice", `name="field-approved"`, `type="number"`)
+	form := func(pairs ...string) url.Values {
+		v := url.Values{"document": {"d"}, "step": {"approve"}, "visit": {"1"}, "actor": {"ann"}, "groups": {"sales, accounting"}}
+		for i := 0; i < len(pairs); i += 2 {
+			v.Set(pairs[i], pairs[i+1])
+		}
+		return v
+	}
+	s.has(s.post("/tasks", form("verb", "claim"), http.StatusOK), "claimed by ann", "Give back")
+	s.post("/tasks", form("verb", "complete", "actor", "ben", "field-approved", "true"), http.StatusConflict)
+	s.post("/tasks", form("verb", "complete", "groups", "", "field-approved", "true"), http.StatusForbidden)
+	s.post("/tasks", form("verb", "complete"), http.StatusUnprocessableEntity)
+	s.post("/tasks", form("verb", "complete", "field-approved", "true", "field-amount", "x"), http.StatusUnprocessableEntity)
+	s.has(s.post("/tasks", form("verb", "complete", "field-approved", "true", "field-amount", "12.5"), http.StatusOK), "Nothing waits for people")
+	s.system.Await("d", "completed")
+	s.has(s.get("/documents/d?n=2", http.StatusOK), `&#34;amount&#34;: 12.5`)
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/projections/sqlstore"
+	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
 )
 
@@ -115,7 +116,7 @@ func (c *Console) definition(w http.ResponseWriter, r *http.Request) error {
 			page.Versions = append(page.Versions, ref.Version)
 		}
 	}
-	if err := page.count(stats); err != nil {
+	if err := page.count(d, stats); err != nil {
 		return err
 	}
 	if slices.Contains(page.Versions, version-1) {
@@ -129,8 +130,8 @@ func (c *Console) definition(w http.ResponseWriter, r *http.Request) error {
 }
 
 // count puts the statistics beside the steps.
-func (p *definitionPage) count(stats []sqlstore.StepStat) error {
-	here := make(map[events.StepID]int64)
+func (p *definitionPage) count(d *saga.Definition, stats []sqlstore.StepStat) error {
+	here := make(map[string]int64)
 	for _, step := range p.View.Steps {
 		row := stepStatRow{StepView: step, P50: "–", P95: "–", P99: "–"}
 		for _, s := range stats {
@@ -147,7 +148,7 @@ func (p *definitionPage) count(stats []sqlstore.StepStat) error {
 				row.P50, row.P95, row.P99 = seconds(s.P50), seconds(s.P95), seconds(s.P99)
 			}
 			if s.Open > 0 {
-				here[s.Step] = s.Open
+				here[element(d, s.Step)] = s.Open
 			}
 		}
 		p.Steps = append(p.Steps, row)

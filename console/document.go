@@ -118,9 +118,9 @@ func at(d *saga.Definition, history []events.Event, n int) (Moment, error) {
 		N: n, Of: len(history), Record: record, Shown: shown(record.State, record.Definition), Ended: projections.Terminal(record.State),
 		Undo: api.UndoOf(d, record), Event: &history[n-1], Payload: indent(history[n-1].Data),
 	}
-	marks := make(map[events.StepID]string)
+	marks := make(map[string]string)
 	for _, s := range record.Steps {
-		marks[s.Step] = mark(&s)
+		marks[element(d, s.Step)] = mark(&s)
 		row := stepRow{Step: s}
 		if s.EndedAt != nil {
 			row.Took = duration(s.EndedAt.Sub(s.StartedAt))
@@ -130,6 +130,16 @@ func at(d *saga.Definition, history []events.Event, n int) (Moment, error) {
 	raw, err := json.Marshal(marks)
 	m.Marks = string(raw)
 	return m, err
+}
+
+// element returns the id that a step has in its drawing.
+func element(d *saga.Definition, step events.StepID) string {
+	if d != nil {
+		if n, ok := d.Node(step); ok && d.Nodes[n].Element != "" {
+			return d.Nodes[n].Element
+		}
+	}
+	return string(step)
 }
 
 // mark returns how a step is drawn.
