@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docsaga/docsaga/coordinator/verbs"
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/verify"
+	"github.com/docsaga/docsaga/saga/catalog"
+)
+
+// A client submits documents, keeps a record of that, and watches them end.
+type client struct {
+	log      *natslog.Log
+	operator *verbs.Operator
+
+	mu       sync.Mutex
+	record   []verify.Submission
+	open     map[events.DocumentID]bool // in the log, and not ended
+	ended    map[events.DocumentID]bool
+	redone   int // events that say that something was done again, or not as usual
+	watching sync.WaitGroup
+}
+
+func newClient(ctx context.Context, url string) (*client, func(), error) {
+	p := part{url: url}
+	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	log, done, err := p.open(ready, "client")
+	if err != nil {
+		return nil, nil, fmt.Errorf("the system does not start: %w", err)
+	}
+	c := &client{log: log, open: make(map[events.DocumentID]bool), ended: make(map[events.DocumentID]bool)}
+	definitions := catalog.New(log)
+	c.operator = verbs.New(log, definitions)
+	for { // the broker deploys the definition after it has made the log
+		if _, err := definitions.Latest(ready, "abc"); err == nil {
+			return c, done, nil
+		} else if ready.Err() != nil {
+			done()
+			return nil, nil, err
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// watch follows the log until ctx ends.
+func (c *client) watch(ctx context.Context) {
+	for shard := range c.log.Shards() {
+		c.watching.Go(func() {
+			at := events.Position{Shard: shard}
+			for ctx.Err() == nil {
+				for batch, err := range c.log.Follow(ctx, at) {
+					if err != nil {
+						<-time.After(100 * time.Millisecond)
+						break
+					}
+					at = batch[len(batch)-1].Event.Position
+					c.saw(batch)
+				}
+			}
+		})
+	}
+}
+
+func (c *client) saw(batch []events.Delivery) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range batch {
+		switch slot := batch[i].Event.Slot; slot.Kind {
+		case events.Ended:
+			delete(c.open, slot.Document)
+			c.ended[slot.Document] = true
+		default:
+			if slot.Document != "" && !c.ended[slot.Document] {
+				c.open[slot.Document] = true
+			}
+		}
+	}
+}
+
+// left returns how many documents are accepted or in the log, and not ended.
+func (c *client) left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.open)
+	for _, s := range c.record {
+		if s.Answered && !c.open[s.Document] && !c.ended[s.Document] {
+			n++
+		}
+	}
+	return n
+}
+
+// submit submits documents over a time, each with a fate by its share.
+func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, documents int, over time.Duration) error {
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(64)
+	began := time.Now()
+	for i := range documents {
+		fate := s.fate(rng)
+		id := events.DocumentID(fmt.Sprintf("%s-%s-%05d", fate, s.name, i))
+		if due := began.Add(over * time.Duration(i) / time.Duration(documents)); over > 0 {
+			select {
+			case <-inner.Done():
+			case <-time.After(time.Until(due)):
+			}
+		}
+		cancel := fate == fateCancel
+		g.Go(func() error {
+			c.submitOne(inner, id)
+			if cancel {
+				c.cancel(inner, id)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (c *client) submitOne(ctx context.Context, id events.DocumentID) {
+	attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_, err := c.log.Write(attempt, events.Event{
+		Slot: events.DocumentSlot("abc", 1, id, events.Submitted), Source: "/faults", Worker: string(id), Time: time.Now(), Data: []byte(`{"output":{"n":1}}`),
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.record = append(c.record, verify.Submission{Document: id, Answered: err == nil})
+}
+
+func (c *client) cancel(ctx context.Context, id events.DocumentID) {
+	attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_, _ = c.operator.Do(attempt, id, verbs.Command{Verb: verbs.Cancel, By: events.By{Actor: "faults", Reason: "to see"}}) // it may be too late
+}
+
+// mend retries the incidents, until ctx ends.
+func (c *client) mend(ctx context.Context) {
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		var ids []events.DocumentID
+		for id := range c.open {
+			if strings.HasPrefix(string(id), fateIncident) {
+				ids = append(ids, id)
+			}
+		}
+		c.mu.Unlock()
+		for _, id := range ids {
+			done, err := c.operator.Do(ctx, id, verbs.Command{Verb: verbs.Retry, By: events.By{Actor: "faults", Reason: "mended"}})
+			if err == nil && !done.Already {
+				c.mu.Lock()
+				c.redone++
+				c.mu.Unlock()
+			} else if err != nil && !errors.Is(err, verbs.ErrUnfit) {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// lines returns the record as lines of JSON, and how many were accepted.
+func (c *client) lines() (raw []byte, submitted, accepted int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.record {
+		line, _ := json.Marshal(s) //nolint:errchkjson // a string and a bool
+		raw = append(append(raw, line...), '\n')
+		if s.Answered {
+			accepted++
+		}
+	}
+	return raw, len(c.record), accepted
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// scenarios are the faults.
+func scenarios() []scenario {
+	usual := []string{fateOK, fateOK, fateOK, fateReject, fateRetry, fateFail, fateCancel}
+	return []scenario{
+		{name: "none", fates: usual, bitten: always},
+		{name: "kill-worker", fates: usual, during: killing(300*time.Millisecond, "a", "b", "c")},
+		{name: "kill-coordinator", fates: usual, during: killing(500*time.Millisecond, "coordinator-1", "coordinator-2")},
+		{name: "kill-broker", fates: usual, during: killing(1500*time.Millisecond, "broker")},
+		{name: "kill-anything", fates: usual, during: killing(400*time.Millisecond, "a", "b", "c", "coordinator-1", "coordinator-2", "broker")},
+		{name: "crash-points", fates: usual, during: crashing27},
+		{name: "stop-and-continue", fates: usual, during: pausing},
+		{name: "lost-acks", fates: usual, fault: faultLostAcks, bitten: always},
+		{name: "doubled-deliveries", fates: usual, fault: faultDoubled, bitten: always},
+		{name: "consumer-deleted", fates: usual, during: deletingConsumers},
+		{name: "setting-drifted", fates: usual, during: drifting},
+		{name: "two-coordinators", fates: usual, alone: true, bitten: always},
+		{name: "poison", fates: []string{fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fatePoison}, documents: 60, bitten: deaths("b")},
+		{name: "undo-fails", fates: []string{fateOK, fateUndo, fateIncident}, documents: 700, bitten: func(t *trial) int { return t.client.redone }},
+		{name: "late-success", fates: []string{fateOK, fateOK, fateOK, fateLate}, documents: 700, bitten: always},
+		{name: "database-down", fates: usual, during: locking},
+		{name: "overload", fates: usual, overload: true, bitten: always},
+		{name: "all-down", fates: usual, during: allDown},
+	}
+}
+
+func always(*trial) int { return 1 }
+
+func deaths(names ...string) func(*trial) int {
+	return func(t *trial) int {
+		n := 0
+		for _, name := range names {
+			n += t.sys.parts[name].died()
+		}
+		return n
+	}
+}
+
+// wait waits, and reports false if ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// killing kills one of the named processes, about as often as said.
+func killing(every time.Duration, names ...string) func(context.Context, *trial) int {
+	return func(ctx context.Context, t *trial) int {
+		n := 0
+		for wait(ctx, every/2+time.Duration(t.rng.Int64N(int64(every)))) {
+			if t.sys.parts[names[t.rng.IntN(len(names))]].signal(syscall.SIGKILL) {
+				n++
+			}
+		}
+		return n
+	}
+}
+
+// crashing27 makes workers crash at every point, at the first, second and
+// third time that they come there.
+func crashing27(ctx context.Context, t *trial) int {
+	n := 0
+	for hit := 1; ; hit = hit%3 + 1 {
+		for _, point := range points() {
+			if ctx.Err() != nil {
+				return n
+			}
+			n += crashOnce(ctx, t, point, hit)
+		}
+	}
+}
+
+// crashOnce starts a worker anew with a point at which it crashes, and waits
+// until it has, or for two seconds. It returns 1 if it has.
+func crashOnce(ctx context.Context, t *trial, point string, hit int) int {
+	p := t.sys.parts[steps()[t.rng.IntN(3)]]
+	before := p.next("-crash", crashAt(point, hit))
+	p.signal(syscall.SIGKILL)
+	for began := time.Now(); p.died() < before+2 && time.Since(began) < 2*time.Second; {
+		if !wait(ctx, 20*time.Millisecond) {
+			break
+		}
+	}
+	if p.died() >= before+2 {
+		return 1
+	}
+	p.next()
+	p.signal(syscall.SIGKILL) // it has not come to its point yet
+	return 0
+}
+
+// pausing stops a worker for longer than what it holds is waited for.
+func pausing(ctx context.Context, t *trial) int {
+	n := 0
+	for {
+		p := t.sys.parts[steps()[t.rng.IntN(3)]]
+		stopped := p.signal(syscall.SIGSTOP)
+		more := wait(ctx, ackWait+ackWait/2)
+		if p.signal(syscall.SIGCONT) && stopped {
+			n++
+		}
+		if !more || !wait(ctx, 300*time.Millisecond) {
+			return n
+		}
+	}
+}
+
+// deletingConsumers takes the place of a service's queue away.
+func deletingConsumers(ctx context.Context, t *trial) int {
+	nc, err := connect(t.sys.url)
+	if err != nil {
+		return 0
+	}
+	defer nc.Close()
+	n := 0
+	for wait(ctx, 500*time.Millisecond) {
+		subject := fmt.Sprintf("$JS.API.CONSUMER.DELETE.DOCSAGA_%d.%s", t.rng.IntN(shards), steps()[t.rng.IntN(3)])
+		if _, err := nc.Request(subject, nil, time.Second); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// drifting changes a setting of a stream, which doctor must notice, and
+// changes it back.
+func drifting(ctx context.Context, t *trial) int {
+	nc, err := connect(t.sys.url)
+	if err != nil {
+		return 0
+	}
+	defer nc.Close()
+	n := 0
+	for wait(ctx, 300*time.Millisecond) {
+		if !drift(nc, 0, true) {
+			continue
+		}
+		out, err := exec.CommandContext(context.WithoutCancel(ctx), t.docsaga, "doctor", "--nats", t.sys.url).CombinedOutput()
+		if err != nil && len(out) > 0 {
+			n++
+		}
+		for !drift(nc, 0, false) {
+			<-time.After(100 * time.Millisecond)
+		}
+	}
+	return n
+}
+
+// locking keeps the database of b to itself for a while.
+func locking(ctx context.Context, t *trial) int {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.sys.dir, "b.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return 0
+	}
+	defer db.Close() //nolint:errcheck // nothing was written
+	n := 0
+	for wait(ctx, 500*time.Millisecond) {
+		tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
+		if err != nil {
+			continue
+		}
+		n++
+		wait(ctx, 3*time.Second)
+		_ = tx.Rollback() // it wrote nothing
+	}
+	return n
+}
+
+// allDown stops all services and coordinators for most of the time.
+func allDown(ctx context.Context, t *trial) int {
+	n := 0
+	for id, p := range t.sys.parts {
+		if id != "broker" && p.down() {
+			n++
+		}
+	}
+	<-ctx.Done()
+	for _, p := range t.sys.parts {
+		p.up()
+	}
+	return n
+}

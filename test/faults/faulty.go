@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
+)
+
+// A crash kills the process at the n-th time that it comes to a point.
+type crash struct {
+	point string
+	hits  int
+
+	mu sync.Mutex
+}
+
+// parseCrash reads point:hits.
+func parseCrash(s string) (*crash, error) {
+	point, hits, ok := strings.Cut(s, ":")
+	if !ok {
+		return &crash{}, nil
+	}
+	n, err := strconv.Atoi(hits)
+	return &crash{point: point, hits: n}, err
+}
+
+func (c *crash) at(point string) {
+	if c.point != point {
+		return
+	}
+	c.mu.Lock()
+	c.hits--
+	now := c.hits == 0
+	c.mu.Unlock()
+	if now {
+		c.die()
+	}
+}
+
+func (c *crash) die() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // takes effect at once
+	select {}
+}
+
+// Faults of a worker's log.
+const (
+	faultLostAcks = "lost-acks"         // the answer to a write is lost
+	faultDoubled  = "doubled"           // every delivery comes twice
+	bugAckFirst   = "ack-before-write"  // a delivery is acknowledged before anything is done
+	bugIgnore     = "ignore-taken-slot" // a slot that another took counts as written
+	bugDrop       = "drop-an-event"     // an event is not written
+	bugBarrier    = "skip-the-barrier"
+	bugForward    = "undo-forward"
+	bugCursor     = "cursor-ahead"
+	bugRelaxed    = "relaxed-stream"
+)
+
+var errLost = errors.New("the answer was lost")
+
+// A faulty is a log that does not always do as it is told.
+type faulty struct {
+	*natslog.Log
+	fault string
+	crash *crash
+
+	mu      sync.Mutex
+	written int
+}
+
+// Write writes, or not.
+func (f *faulty) Write(ctx context.Context, e events.Event) (events.Event, error) {
+	f.crash.at("before-write")
+	if f.fault == bugDrop && e.Slot.Kind == events.Outcome {
+		f.mu.Lock()
+		f.written++
+		drop := f.written%20 == 0
+		f.mu.Unlock()
+		if drop {
+			return e, nil
+		}
+	}
+	if f.fault == bugForward && e.Slot.Kind == events.Undo {
+		e = f.forward(ctx, e)
+	}
+	standing, err := f.Log.Write(ctx, e)
+	f.crash.at("after-write")
+	switch {
+	case f.fault == faultLostAcks && err == nil && rand.Float64() < 0.3:
+		return events.Event{}, errLost
+	case f.fault == bugIgnore && errors.Is(err, events.ErrTaken):
+		return standing, nil
+	}
+	return standing, err
+}
+
+// forward undoes first what was done first.
+func (f *faulty) forward(ctx context.Context, e events.Event) events.Event {
+	history, err := f.History(ctx, e.Slot.Document)
+	if err != nil {
+		return e
+	}
+	undone := make(map[events.StepID]bool)
+	for i := range history {
+		if history[i].Slot.Kind == events.Undo {
+			undone[history[i].Slot.Step] = true
+		}
+	}
+	for i := range history {
+		if s := history[i].Slot; s.Kind == events.Outcome && history[i].Result == events.Completed && !undone[s.Step] {
+			e.Slot = s.Of(events.Undo)
+			return e
+		}
+	}
+	return e
+}
+
+// Cues yields deliveries, some of them as they should not be.
+func (f *faulty) Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error] {
+	return func(yield func(events.Delivery, error) bool) {
+		for d, err := range f.Log.Cues(ctx, queue, shard, inFlight) {
+			if err != nil {
+				yield(d, err)
+				return
+			}
+			second := d
+			second.Receipt = nothing{}
+			d.Receipt = crashing{Receipt: d.Receipt, crash: f.crash}
+			if f.fault == bugAckFirst {
+				_ = d.Ack() // what it is about
+				d.Receipt = nothing{}
+			}
+			if !yield(d, nil) {
+				return
+			}
+			if f.fault == faultDoubled && !yield(second, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A crashing receipt dies before or after it acknowledges.
+type crashing struct {
+	events.Receipt
+	crash *crash
+}
+
+// Ack acknowledges, if nothing happens before.
+func (c crashing) Ack() error {
+	c.crash.at("before-ack")
+	err := c.Receipt.Ack()
+	c.crash.at("after-ack")
+	return err
+}
+
+// nothing is the receipt of a delivery that nobody waits for.
+type nothing struct{}
+
+// Ack does nothing.
+func (nothing) Ack() error { return nil }
+
+// Nak does nothing.
+func (nothing) Nak(time.Duration) error { return nil }
+
+// Working does nothing.
+func (nothing) Working() error { return nil }
+
+// Follow begins one too late, if that is the bug.
+func (f *faulty) Follow(ctx context.Context, after events.Position) iter.Seq2[[]events.Delivery, error] {
+	if f.fault == bugCursor && after.Seq > 0 {
+		after.Seq++
+	}
+	return f.Log.Follow(ctx, after)
+}
+
+// points are where a worker can crash.
+func points() []string {
+	return []string{
+		"before-effect", "in-effect", "after-effect", "before-write", "after-write", "before-ack", "after-ack",
+		"before-undo", "after-undo",
+	}
+}
+
+func crashAt(point string, hit int) string { return fmt.Sprintf("%s:%d", point, hit) }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	short   bool
+	bugs    bool
+	only    string
+	seed    uint64
+	docsaga string
+	keep    string
+	factor  float64
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 2 && os.Args[1] == "role" {
+		if err := role(ctx, os.Args[2], os.Args[3:]); err != nil && ctx.Err() == nil {
+			fail(err)
+		}
+		return
+	}
+	var o options
+	flag.BoolVar(&o.short, "short", false, "fewer documents, two to three minutes")
+	flag.BoolVar(&o.bugs, "bugs", false, "seed bugs, which must be caught")
+	flag.StringVar(&o.only, "only", "", "names of faults or bugs, with commas between")
+	flag.Uint64Var(&o.seed, "seed", 1, "of what is random")
+	flag.StringVar(&o.docsaga, "docsaga", "bin/docsaga", "the program that verifies")
+	flag.StringVar(&o.keep, "keep", "", "directory to keep logs and records in")
+	flag.Float64Var(&o.factor, "documents", 1, "times as many documents")
+	flag.Parse()
+	if err := run(ctx, o); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	_, _ = fmt.Fprintln(os.Stderr, "faults:", err)
+	os.Exit(1)
+}
+
+var errBroken = errors.New("docsaga did not keep its word, or a fault did not bite; see the table")
+
+func run(ctx context.Context, o options) error {
+	var err error
+	if o.docsaga, err = filepath.Abs(o.docsaga); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.docsaga); err != nil {
+		return fmt.Errorf("%w: build it with make build, or name it with -docsaga", err)
+	}
+	list := scenarios()
+	if o.bugs {
+		list = bugs()
+	}
+	began := time.Now()
+	var results []result
+	for _, s := range list {
+		if o.only != "" && !contains(o.only, s.name) {
+			continue
+		}
+		r := s.run(ctx, o)
+		results = append(results, r)
+		_, _ = fmt.Fprintln(os.Stderr, r.line())
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	ok := printTable(os.Stdout, results, o.bugs)
+	_, _ = fmt.Printf("\nseed %d, %s\n", o.seed, time.Since(began).Round(time.Second))
+	if !ok {
+		return errBroken
+	}
+	return nil
+}
+
+func contains(list, name string) bool {
+	for _, s := range strings.Split(list, ",") {
+		if s == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/events/anchor"
+	"github.com/docsaga/docsaga/events/feed"
+	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/saga/catalog"
+	"github.com/docsaga/docsaga/services/runner"
+)
+
+const (
+	// ackWait is short, so that what a dead worker held comes again soon.
+	ackWait = 2 * time.Second
+	// lateBy is longer than the deadline of b.
+	lateBy = 5 * time.Second
+	shards = 2
+)
+
+// flow draws a, b and c in a row, each undone by itself.
+func flow() []byte {
+	tasks, edges, last := "", "", "start"
+	for _, s := range steps() {
+		deadline, retries := "PT30S", "5"
+		switch s {
+		case "a":
+			retries = "2"
+		case "b":
+			deadline = "PT4S"
+		}
+		tasks += fmt.Sprintf(`
+    <serviceTask id="%[1]s"><extensionElements><z:taskDefinition type="%[1]s" retries="%[3]s"/>
+      <z:taskHeaders><z:header key="timeout" value="%[2]s"/></z:taskHeaders></extensionElements></serviceTask>
+    <boundaryEvent id="b_%[1]s" attachedToRef="%[1]s"><compensateEventDefinition/></boundaryEvent>
+    <serviceTask id="u_%[1]s" isForCompensation="true"><extensionElements><z:taskDefinition type="%[1]s"/></extensionElements></serviceTask>
+    <association id="a_%[1]s" sourceRef="b_%[1]s" targetRef="u_%[1]s" associationDirection="One"/>`, s, deadline, retries)
+		edges += fmt.Sprintf(`<sequenceFlow id="to_%[2]s" sourceRef="%[1]s" targetRef="%[2]s"/>`, last, s)
+		last = s
+	}
+	return []byte(`<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
+  <process id="abc" isExecutable="true"><startEvent id="start"/>` + tasks + edges + `<endEvent id="end"/>
+    <sequenceFlow id="to_end" sourceRef="` + last + `" targetRef="end"/></process></definitions>`)
+}
+
+func steps() []string { return []string{"a", "b", "c"} }
+
+// A part is what a process of the system is told.
+type part struct {
+	dir, url, addr string
+	fault          string
+	crash          string
+	alone          bool // a coordinator that asks for no leases
+}
+
+// role is what the program does as a process of the system.
+func role(ctx context.Context, name string, args []string) error {
+	var p part
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.StringVar(&p.dir, "dir", "", "")
+	f.StringVar(&p.url, "url", "", "")
+	f.StringVar(&p.addr, "addr", "", "")
+	f.StringVar(&p.fault, "fault", "", "")
+	f.StringVar(&p.crash, "crash", "", "")
+	f.BoolVar(&p.alone, "alone", false, "")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	switch name {
+	case "broker":
+		return p.broker(ctx)
+	case "coordinator":
+		return p.coordinator(ctx)
+	}
+	return p.worker(ctx, name)
+}
+
+// broker keeps the log, and its anchor.
+func (p *part) broker(ctx context.Context) error {
+	file := filepath.Join(p.dir, "anchor.json")
+	s, err := embedded.Start(embedded.Config{
+		Dir: filepath.Join(p.dir, "nats"), Addr: p.addr,
+		Before: func(dir string) error {
+			_, err := anchor.Check(dir, file)
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	nc, err := s.Connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if err := natslog.Provision(ctx, nc, natslog.Config{Shards: shards}); err != nil {
+		return err
+	}
+	log, err := natslog.Open(ctx, nc, natslog.Options{AckWait: ackWait})
+	if err != nil {
+		return err
+	}
+	if _, err := catalog.Deploy(ctx, log, flow()); err != nil {
+		return err
+	}
+	a, err := anchor.Open(file)
+	if err != nil {
+		return err
+	}
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.Run(inner) })
+	g.Go(func() error { return feed.Run(inner, log, a) })
+	return g.Wait()
+}
+
+// open connects to the log, as long as that takes.
+func (p *part) open(ctx context.Context, name string) (*natslog.Log, func(), error) {
+	for {
+		nc, err := natslog.Connect(p.url, natslog.ConnectOptions{Name: name})
+		if err == nil {
+			log, openErr := natslog.Open(ctx, nc, natslog.Options{AckWait: ackWait})
+			if openErr == nil {
+				return log, nc.Close, nil
+			}
+			nc.Close()
+			err = openErr
+		}
+		if errors.Is(err, natslog.ErrDrift) {
+			return nil, nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (p *part) worker(ctx context.Context, name string) error {
+	crash, err := parseCrash(p.crash)
+	if err != nil {
+		return err
+	}
+	s, err := openService(ctx, filepath.Join(p.dir, name+".db"), crash, p.fault == bugBarrier)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close() //nolint:errcheck // at the end of the process
+	log, done, err := p.open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer done()
+	l := &faulty{Log: log, fault: p.fault, crash: crash}
+	r, err := runner.New(name, s, l, catalog.New(log), runner.Config{Concurrency: 128, Backoff: 100 * time.Millisecond, Timeout: 2 * lateBy})
+	if err != nil {
+		return err
+	}
+	return r.Run(ctx)
+}
+
+func (p *part) coordinator(ctx context.Context) error {
+	crash, err := parseCrash(p.crash)
+	if err != nil {
+		return err
+	}
+	log, done, err := p.open(ctx, "coordinator")
+	if err != nil {
+		return err
+	}
+	defer done()
+	l := &faulty{Log: log, fault: p.fault, crash: crash}
+	c, err := coordinator.New(l, catalog.New(log), log.Snapshots(), coordinator.Config{Poll: 50 * time.Millisecond, SnapshotEvery: 200})
+	if err != nil {
+		return err
+	}
+	g, inner := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.Run(inner) })
+	if p.alone {
+		g.Go(func() error { return feed.Run(inner, l, c) })
+		return g.Wait()
+	}
+	leases, err := log.Leases(ctx, rand.Text()[:16])
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return c.Share(inner, l, leases) })
+	return g.Wait()
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A scenario is a fault, and the documents that meet it.
+type scenario struct {
+	name      string
+	fates     []string // each as likely as the others
+	documents int      // in the long form; default 1400
+	fault     string   // of every process; see faulty.go
+	alone     bool     // coordinators ask for no leases
+	overload  bool     // all documents at once
+	invariant int      // a seeded bug: which must be breached, if one alone
+	// during breaks something while documents are submitted, until ctx ends,
+	// and returns how often it did. It may be nil.
+	during func(ctx context.Context, t *trial) int
+	// bitten says, at the end, how often the fault bit. It may be nil.
+	bitten func(t *trial) int
+}
+
+// A trial is a scenario under way.
+type trial struct {
+	*scenario
+	sys     *system
+	client  *client
+	rng     *rand.Rand
+	docsaga string
+}
+
+func (s *scenario) fate(rng *rand.Rand) string { return s.fates[rng.IntN(len(s.fates))] }
+
+// A result is what became of a scenario.
+type result struct {
+	name                                      string
+	documents, accepted, ended, lost, doubled int
+	breaches                                  int
+	bites                                     int
+	recovered                                 time.Duration // after the faults stopped; negative if it did not
+	caught                                    map[int]int   // breaches by invariant
+	first                                     string        // the first breach
+	err                                       error
+}
+
+const patience = 90 * time.Second
+
+// run runs the scenario in a directory of its own.
+func (s scenario) run(ctx context.Context, o options) (r result) {
+	r = result{name: s.name, recovered: -1}
+	dir, err := os.MkdirTemp("", "docsaga-faults-")
+	if err != nil {
+		r.err = err
+		return r
+	}
+	defer func() {
+		if o.keep != "" {
+			_ = os.CopyFS(filepath.Join(o.keep, s.name), os.DirFS(dir)) // a help to look at it, no more
+		}
+		_ = os.RemoveAll(dir)
+	}()
+	sys, err := start(ctx, dir, &s)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	defer sys.end()
+	c, done, err := newClient(ctx, sys.url)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	defer done()
+	t := &trial{scenario: &s, sys: sys, client: c, docsaga: o.docsaga, rng: rand.New(rand.NewPCG(o.seed, uint64(len(s.name))))} //nolint:gosec // it must repeat
+	watch, stop := context.WithCancel(ctx)
+	defer c.watching.Wait()
+	defer stop()
+	c.watch(watch)
+	c.watching.Go(func() { c.mend(watch) })
+	r.err = t.load(ctx, o, &r)
+	if r.err == nil {
+		r.err = t.judge(ctx, &r)
+	}
+	return r
+}
+
+// load submits documents while the fault is at work, and waits until all have
+// ended.
+func (t *trial) load(ctx context.Context, o options, r *result) error {
+	documents, over := t.documents, 14*time.Second
+	if documents == 0 {
+		documents = 1400
+	}
+	if o.short {
+		documents, over = max(60, documents/10), 4*time.Second
+	}
+	documents = int(float64(documents) * o.factor)
+	if t.overload {
+		documents, over = 3*documents, 0
+	}
+	during, stop := context.WithCancel(ctx)
+	bites := make(chan int, 1)
+	go func() {
+		n := 0
+		if t.during != nil {
+			n = t.during(during, t)
+		}
+		bites <- n
+	}()
+	err := t.client.submit(ctx, t.rng, t.scenario, documents, over)
+	stop()
+	r.bites = <-bites
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	wait := patience
+	if o.bugs {
+		wait = 12 * time.Second // some bugs never let a document end
+	}
+	for t.client.left() > 0 && time.Since(began) < wait {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if t.client.left() == 0 {
+		r.recovered = time.Since(began)
+	}
+	return nil
+}
+
+// judge lets docsaga verify the log.
+func (t *trial) judge(ctx context.Context, r *result) error {
+	if t.bitten != nil {
+		r.bites += t.bitten(t)
+	}
+	lines, submitted, accepted := t.client.lines()
+	r.documents, r.accepted = submitted, accepted
+	// An effect may be undone a moment after the end, by the loser of a slot.
+	select {
+	case <-ctx.Done():
+	case <-time.After(2*lateBy - time.Second):
+		// late documents need as long
+	case <-t.settled(ctx):
+	}
+	found, err := t.sys.verify(ctx, t.docsaga, lines)
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	for _, n := range found.Ended {
+		r.ended += n
+	}
+	r.caught = make(map[int]int)
+	for _, f := range found.Findings {
+		if f.Breaches > 0 {
+			r.caught[f.Invariant] = f.Breaches
+			r.breaches += f.Breaches
+		}
+	}
+	r.lost, r.doubled = r.caught[1]+r.caught[2], r.caught[4]
+	if len(found.Breaches) > 0 {
+		b := found.Breaches[0]
+		r.first = fmt.Sprintf("%d: %s: %s", b.Invariant, b.Document, b.Detail)
+	}
+	return nil
+}
+
+// settled says when nobody can be at work any more: at once, unless the
+// scenario has documents whose work goes on after they have ended.
+func (t *trial) settled(context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	for _, f := range t.fates {
+		if f == fateLate {
+			return done
+		}
+	}
+	if t.during == nil || t.invariant > 0 {
+		close(done)
+		return done
+	}
+	go func() {
+		<-time.After(ackWait + time.Second) // what was held by the dead comes again
+		close(done)
+	}()
+	return done
+}

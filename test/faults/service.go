@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/docsaga/docsaga/services/barrier"
+	"github.com/docsaga/docsaga/services/runner"
+)
+
+// fates are what becomes of a document, by the beginning of its id.
+const (
+	fateOK       = "ok"       // passes
+	fateReject   = "reject"   // rejected at c: b and a are undone
+	fateRetry    = "retry"    // b fails at first
+	fateFail     = "fail"     // c fails for good
+	fateUndo     = "undo"     // rejected at c, and the undo of a fails at first
+	fateLate     = "late"     // b takes longer than its deadline, and then succeeds
+	fatePoison   = "poison"   // kills the worker of b every time
+	fateCancel   = "cancel"   // cancelled while under way
+	fateIncident = "incident" // rejected at c, and the first command to undo a fails for good
+)
+
+// A service has effects: a row for each visit, twice if it is done twice.
+type service struct {
+	db        *sql.DB
+	crash     *crash
+	noBarrier bool
+
+	mu       sync.Mutex
+	commands map[string]int // to undo, by document
+}
+
+func openService(ctx context.Context, path string, crash *crash, noBarrier bool) (*service, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(1000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	err = barrier.Migrate(ctx, db)
+	if err == nil {
+		_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS effects (document TEXT, step TEXT, visit INTEGER)`)
+	}
+	if err == nil {
+		_, err = db.ExecContext(ctx, `CREATE INDEX IF NOT EXISTS effects_of ON effects (document, step)`)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &service{db: db, crash: crash, noBarrier: noBarrier, commands: make(map[string]int)}, nil
+}
+
+func fate(v runner.Visit) string {
+	fate, _, _ := strings.Cut(string(v.Document), "-")
+	return fate
+}
+
+// Do leaves an effect.
+func (s *service) Do(ctx context.Context, v runner.Visit) (any, error) {
+	switch f := fate(v); {
+	case f == fatePoison && v.Step == "b":
+		s.crash.die()
+	case f == fateRetry && v.Step == "b" && v.Attempt < 3:
+		return nil, errors.New("not yet")
+	case f == fateFail && v.Step == "c":
+		return nil, errors.New("never")
+	case (f == fateReject || f == fateUndo || f == fateIncident) && v.Step == "c":
+		return nil, runner.Reject("unwanted", "as its name says")
+	case f == fateLate && v.Step == "b":
+		<-time.After(lateBy) // and it goes on, whatever its deadline
+		ctx = context.WithoutCancel(ctx)
+	}
+	s.crash.at("before-effect")
+	err := s.within(ctx, func(tx *sql.Tx) error {
+		if !s.noBarrier {
+			if first, err := barrier.Do(ctx, tx, v); err != nil || !first {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO effects VALUES ($1, $2, $3)`, v.Document, v.Step, v.Number)
+		s.crash.at("in-effect")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.crash.at("after-effect")
+	return map[string]string{"by": string(v.Step)}, nil
+}
+
+// Undo removes the effect.
+func (s *service) Undo(ctx context.Context, v runner.Visit) error {
+	f := fate(v)
+	if f == fateUndo && v.Step == "a" && v.Attempt < 3 || f == fateIncident && v.Step == "a" && !s.mended(v) {
+		return errors.New("not yet")
+	}
+	s.crash.at("before-undo")
+	err := s.within(ctx, func(tx *sql.Tx) error {
+		if !s.noBarrier {
+			if needed, err := barrier.Undo(ctx, tx, v); err != nil || !needed {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM effects WHERE document = $1 AND step = $2 AND visit = $3`, v.Document, v.Step, v.Number)
+		return err
+	})
+	s.crash.at("after-undo")
+	return err
+}
+
+func (s *service) within(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// mended reports whether an undo has failed so often that it was commanded
+// again since.
+func (s *service) mended(v runner.Visit) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v.Attempt == 1 {
+		s.commands[string(v.Document)]++
+	}
+	return s.commands[string(v.Document)] > 1
+}
+
+// effects returns what is left in a database, as lines of JSON.
+func effects(ctx context.Context, path string) (lines []string, err error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	rows, err := db.QueryContext(ctx, `SELECT document, step, visit FROM effects`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // only read
+	for rows.Next() {
+		var document, step string
+		var visit int
+		if err := rows.Scan(&document, &step, &visit); err != nil {
+			return nil, err
+		}
+		lines = append(lines, fmt.Sprintf(`{"document":%q,"step":%q,"visit":%d}`, document, step, visit))
+	}
+	return lines, rows.Err()
+}

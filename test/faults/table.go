@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// line tells a result in one line.
+func (r *result) line() string {
+	s := fmt.Sprintf("%-20s %5d documents, %5d accepted, %5d ended, %d lost, %d doubled, %d breaches, bit %d times, recovered in %s",
+		r.name, r.documents, r.accepted, r.ended, r.lost, r.doubled, r.breaches, r.bites, r.seconds())
+	if r.first != "" {
+		s += "\n    " + r.first
+	}
+	if r.err != nil {
+		s += "\n    " + r.err.Error()
+	}
+	return s
+}
+
+func (r *result) seconds() string {
+	if r.recovered < 0 {
+		return "never"
+	}
+	return fmt.Sprintf("%.1fs", r.recovered.Seconds())
+}
+
+// ok reports whether docsaga kept its word and the fault bit.
+func (r *result) ok() bool {
+	return r.err == nil && r.breaches == 0 && r.lost == 0 && r.bites > 0 && r.accepted > 0 && r.recovered >= 0 && r.recovered < patience
+}
+
+// invariants returns which invariants were breached.
+func (r *result) invariants() string {
+	var list []int
+	for i := range r.caught {
+		list = append(list, i)
+	}
+	slices.Sort(list)
+	return strings.Trim(fmt.Sprint(list), "[]")
+}
+
+// printTable writes the results, and reports whether all are as they must be.
+func printTable(w io.Writer, results []result, bugs bool) bool {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprint(t, "fault\tbit\tdocuments\taccepted\tended\tlost\tdoubled\tbreaches\tof invariants\trecovered\t\t\n")
+	all := true
+	var sum result
+	for i := range results {
+		r := &results[i]
+		ok, word := r.ok(), "ok"
+		if bugs {
+			ok, word = r.err == nil && r.breaches > 0, "caught"
+		}
+		switch {
+		case r.err != nil:
+			word = "ERROR"
+		case !ok && bugs:
+			word = "NOT CAUGHT"
+		case !ok && r.bites == 0:
+			word = "INVALID: did not bite"
+		case !ok:
+			word = "BROKEN"
+		}
+		all = all && ok
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t\n",
+			r.name, r.bites, r.documents, r.accepted, r.ended, r.lost, r.doubled, r.breaches, r.invariants(), r.seconds(), word)
+		sum.documents, sum.accepted, sum.ended = sum.documents+r.documents, sum.accepted+r.accepted, sum.ended+r.ended
+		sum.lost, sum.doubled, sum.breaches = sum.lost+r.lost, sum.doubled+r.doubled, sum.breaches+r.breaches
+		sum.recovered = max(sum.recovered, r.recovered, 0*time.Second)
+	}
+	_, _ = fmt.Fprintf(t, "all\t\t%d\t%d\t%d\t%d\t%d\t%d\t\t%s\t\t\n", sum.documents, sum.accepted, sum.ended, sum.lost, sum.doubled, sum.breaches, sum.seconds())
+	_ = t.Flush() // to a terminal or a file
+	return all && len(results) > 0
+}
