@@ -120,10 +120,14 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 		return part, nil, fmt.Errorf("records: %w", err)
 	}
 	part.release = func() { _ = store.Close() }
+	desk, err := s.desk(ctx)
+	if err != nil {
+		return part, nil, err
+	}
 	hub := api.NewHub(s.log.Last)
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
-		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store},
+		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk,
 	}, hub, api.Config{Keys: keys, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {
