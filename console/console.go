@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -222,10 +221,7 @@ func (c *Console) nothing(w http.ResponseWriter, r *http.Request) error {
 }
 
 // back sends the browser to a page after a form was done.
-func (c *Console) back(w http.ResponseWriter, r *http.Request, path string, query url.Values) error {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
+func (c *Console) back(w http.ResponseWriter, r *http.Request, path string) error {
 	http.Redirect(w, r, c.conf.Base+path, http.StatusSeeOther)
 	return nil
 }

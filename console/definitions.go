@@ -73,7 +73,7 @@ func (c *Console) deploy(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.back(w, r, fmt.Sprintf("definitions/%s/%d", d.Name, d.Version), nil)
+	return c.back(w, r, fmt.Sprintf("definitions/%s/%d", d.Name, d.Version))
 }
 
 type stepStatRow struct {

@@ -115,7 +115,7 @@ func (c *Console) submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.wait(r, a.Position)
-	return c.back(w, r, "documents/"+string(a.Document), nil)
+	return c.back(w, r, "documents/"+string(a.Document))
 }
 
 // wait gives the projections time to show what was just done; the page follows
@@ -133,7 +133,7 @@ func (c *Console) operate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.wait(r, e.Position)
-	return c.back(w, r, "documents/"+string(id), nil)
+	return c.back(w, r, "documents/"+string(id))
 }
 
 // command does what a form says; it returns nil if it has answered itself.

@@ -149,7 +149,7 @@ func (c *Console) doTask(w http.ResponseWriter, r *http.Request) error {
 		}
 		c.wait(r, e.Position)
 	}
-	return c.back(w, r, "tasks", nil)
+	return c.back(w, r, "tasks")
 }
 
 // filled reads what a form gave.

@@ -19,7 +19,11 @@ func (s *Store) Checksum(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("sqlstore: checksum: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // only read
-	sum, err := checksum(ctx, tx, s.prefix())
+	prefix, err := readActive(ctx, tx)
+	if err != nil {
+		return "", fmt.Errorf("sqlstore: checksum: %w", err)
+	}
+	sum, err := checksum(ctx, tx, prefix)
 	if err != nil {
 		return "", fmt.Errorf("sqlstore: checksum: %w", err)
 	}

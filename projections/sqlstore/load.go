@@ -28,7 +28,13 @@ type view struct {
 }
 
 // view returns what reads the tables that answer.
-func (s *Store) view() view { return view{dialect: s.dialect, q: s.read, prefix: s.prefix()} }
+func (s *Store) view(ctx context.Context) (view, error) {
+	prefix, err := s.prefix(ctx)
+	if err != nil {
+		return view{}, fmt.Errorf("sqlstore: which tables answer: %w", err)
+	}
+	return view{dialect: s.dialect, q: s.read, prefix: prefix}, nil
+}
 
 func (v view) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return v.q.QueryContext(ctx, v.dialect.bind(query), args...)
@@ -37,7 +43,11 @@ func (v view) query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 // Load returns the records of those documents that have one, with all that is
 // needed to go on folding.
 func (s *Store) Load(ctx context.Context, ids []events.DocumentID) ([]*projections.Record, error) {
-	return s.view().load(ctx, ids)
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.load(ctx, ids)
 }
 
 func (v view) load(ctx context.Context, ids []events.DocumentID) ([]*projections.Record, error) {

@@ -21,7 +21,11 @@ const defaultLimit = 50
 // Document returns the status of a document, or an error that wraps
 // [events.ErrNotFound].
 func (s *Store) Document(ctx context.Context, id events.DocumentID) (projections.Document, error) {
-	records, err := s.view().documents(ctx, `id = ?`, string(id))
+	v, err := s.view(ctx)
+	if err != nil {
+		return projections.Document{}, err
+	}
+	records, err := v.documents(ctx, `id = ?`, string(id))
 	if err == nil && len(records) == 0 {
 		err = events.ErrNotFound
 	}
@@ -39,7 +43,10 @@ func (s *Store) Documents(ctx context.Context, f projections.Filter) (projection
 		limit = defaultLimit
 	}
 	limit = min(limit, projections.MaxLimit)
-	v := s.view()
+	v, err := s.view(ctx)
+	if err != nil {
+		return projections.Page{}, err
+	}
 	q := conditions(v.prefix, f)
 	if f.Page != "" {
 		at, err := s.readToken(f)
@@ -67,10 +74,13 @@ func (s *Store) Documents(ctx context.Context, f projections.Filter) (projection
 
 // Count returns how many documents a filter selects, at most the given number.
 func (s *Store) Count(ctx context.Context, f projections.Filter, most int) (int, error) {
-	prefix := s.prefix()
-	q := conditions(prefix, f)
+	v, err := s.view(ctx)
+	if err != nil {
+		return 0, err
+	}
+	q := conditions(v.prefix, f)
 	n := 0
-	query := fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM %sdocuments WHERE %s LIMIT %d) AS some`, prefix, q.where(), most)
+	query := fmt.Sprintf(`SELECT count(*) FROM (SELECT 1 FROM %sdocuments WHERE %s LIMIT %d) AS some`, v.prefix, q.where(), most)
 	if err := s.read.QueryRowContext(ctx, s.dialect.bind(query), q.args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("sqlstore: count: %w", err)
 	}
@@ -174,7 +184,11 @@ func (s *Store) readToken(f projections.Filter) (place, error) {
 
 // Positions returns, for each shard, the last event that the rows follow from.
 func (s *Store) Positions(ctx context.Context) ([]events.Position, error) {
-	return s.view().positions(ctx)
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.positions(ctx)
 }
 
 func (v view) positions(ctx context.Context) ([]events.Position, error) {
@@ -205,7 +219,11 @@ type Count struct {
 // Counts returns how many documents each version of a definition has in each
 // state, without the states that have none.
 func (s *Store) Counts(ctx context.Context) ([]Count, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT definition, version, state, n FROM `+s.prefix()+`totals WHERE n <> 0 ORDER BY definition, version, state`)
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := v.query(ctx, `SELECT definition, version, state, n FROM `+v.prefix+`totals WHERE n <> 0 ORDER BY definition, version, state`)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: counts: %w", err)
 	}
@@ -245,7 +263,11 @@ func (s *Store) Troubles(ctx context.Context, step events.StepID, reason string,
 	if reason != "" {
 		q.and(`reason = ?`, reason)
 	}
-	list, err := s.view().troubles(ctx, fmt.Sprintf(`%s ORDER BY opened_at, document, number LIMIT %d`, q.where(), most), q.args...)
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := v.troubles(ctx, fmt.Sprintf(`%s ORDER BY opened_at, document, number LIMIT %d`, q.where(), most), q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: troubles: %w", err)
 	}
@@ -266,7 +288,11 @@ type TroubleGroup struct {
 // TroubleGroups returns the open troubles by step and reason, the most
 // frequent first.
 func (s *Store) TroubleGroups(ctx context.Context) ([]TroubleGroup, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT definition, version, kind, step, reason, count(*), min(opened_at) FROM `+s.prefix()+
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := v.query(ctx, `SELECT definition, version, kind, step, reason, count(*), min(opened_at) FROM `+v.prefix+
 		`troubles WHERE closed_at = 0 GROUP BY definition, version, kind, step, reason ORDER BY count(*) DESC, definition, version, step, kind, reason LIMIT 1000`)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: trouble groups: %w", err)

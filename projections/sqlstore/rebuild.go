@@ -36,15 +36,15 @@ type Rebuilt struct {
 // true, and else fails with an error that wraps [ErrDiffers]. The first set is
 // kept until [Store.DropOld]. Nobody writes during the comparison.
 func (s *Store) Rebuild(ctx context.Context, log Log, definitions projections.Definitions, accept bool) (Rebuilt, error) {
-	prefix := next(s.prefix())
-	r := rebuild{s: s, log: log, prefix: prefix}
+	active, err := s.prefix(ctx)
+	if err != nil {
+		return Rebuilt{}, fmt.Errorf("sqlstore: rebuild: %w", err)
+	}
+	r := rebuild{s: s, log: log, old: active, prefix: next(active)}
 	report, err := r.run(ctx, definitions, accept)
 	if err != nil {
 		return report, fmt.Errorf("sqlstore: rebuild: %w", err)
 	}
-	s.mu.Lock()
-	s.active = prefix
-	s.mu.Unlock()
 	return report, nil
 }
 
@@ -52,6 +52,7 @@ func (s *Store) Rebuild(ctx context.Context, log Log, definitions projections.De
 type rebuild struct {
 	s      *Store
 	log    Log
+	old    string // prefix of the first set
 	prefix string
 	tx     *sql.Tx // at the end: the transaction in which all is compared
 }
@@ -76,6 +77,9 @@ func (r *rebuild) run(ctx context.Context, definitions projections.Definitions, 
 	}
 	err = r.s.transact(ctx, func(tx *sql.Tx) error {
 		r.tx = tx
+		if err := r.s.isActive(ctx, tx, r.old); err != nil {
+			return err
+		}
 		if err := r.fill(ctx, definitions, tx); err != nil {
 			return err
 		}
@@ -93,7 +97,7 @@ func (r *rebuild) run(ctx context.Context, definitions projections.Definitions, 
 
 // fill reads the log as far as the first set of tables goes.
 func (r *rebuild) fill(ctx context.Context, definitions projections.Definitions, q querier) error {
-	goals, err := view{dialect: r.s.dialect, q: q, prefix: r.s.prefix()}.positions(ctx)
+	goals, err := view{dialect: r.s.dialect, q: q, prefix: r.old}.positions(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,7 +139,7 @@ func (r *rebuild) compare(ctx context.Context, report *Rebuilt) (err error) {
 	if report.Positions, err = r.view().positions(ctx); err != nil {
 		return err
 	}
-	if report.Before, err = checksum(ctx, r.tx, r.s.prefix()); err != nil {
+	if report.Before, err = checksum(ctx, r.tx, r.old); err != nil {
 		return err
 	}
 	report.After, err = checksum(ctx, r.tx, r.prefix)

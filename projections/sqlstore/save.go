@@ -15,13 +15,14 @@ import (
 
 // Cursor returns the last sequence of a shard that the rows follow from.
 func (s *Store) Cursor(ctx context.Context, shard int) (uint64, error) {
-	s.mu.Lock()
-	if s.began == nil {
-		s.began = make(map[int]string)
+	v, err := s.view(ctx)
+	if err != nil {
+		return 0, err
 	}
-	s.began[shard] = s.active
+	s.mu.Lock()
+	s.began[shard] = v.prefix
 	s.mu.Unlock()
-	return s.view().cursor(ctx, shard)
+	return v.cursor(ctx, shard)
 }
 
 func (v view) cursor(ctx context.Context, shard int) (uint64, error) {
@@ -38,18 +39,14 @@ func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
 	s.mu.RLock()
 	prefix := s.began[c.Shard]
 	s.mu.RUnlock()
-	err := s.prepare(ctx, prefix)
+	err := s.isActive(ctx, s.read, prefix)
+	if err == nil {
+		err = s.prepare(ctx, prefix)
+	}
 	if err == nil {
 		err = s.transact(ctx, func(tx *sql.Tx) error {
-			active, err := readActive(ctx, tx)
-			if err != nil {
+			if err := s.isActive(ctx, tx, prefix); err != nil {
 				return err
-			}
-			if active != prefix { // rebuilt, perhaps by another process
-				s.mu.Lock()
-				s.active = active
-				s.mu.Unlock()
-				return projections.ErrMoved
 			}
 			return s.save(ctx, tx, prefix, c)
 		})
@@ -58,6 +55,15 @@ func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
 		return fmt.Errorf("sqlstore: save shard %d to %d: %w", c.Shard, c.To, err)
 	}
 	return nil
+}
+
+// isActive fails with ErrMoved if others than the tables with that prefix answer.
+func (s *Store) isActive(ctx context.Context, q querier, prefix string) error {
+	active, err := readActive(ctx, q)
+	if err == nil && active != prefix {
+		err = projections.ErrMoved
+	}
+	return err
 }
 
 func (s *Store) save(ctx context.Context, tx *sql.Tx, prefix string, c *projections.Changes) error {

@@ -106,7 +106,11 @@ func (s *Store) migrate(ctx context.Context) error {
 		if err := s.settings(ctx, tx); err != nil {
 			return err
 		}
-		return s.makeTables(ctx, tx, s.active)
+		active, err := readActive(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return s.makeTables(ctx, tx, active)
 	})
 }
 

@@ -48,7 +48,10 @@ type counts map[int]int64
 // StepStats returns the statistics of all steps of a definition, or of all
 // definitions if it is empty, over the hours since a time.
 func (s *Store) StepStats(ctx context.Context, definition string, since time.Time) ([]StepStat, error) {
-	v := s.view()
+	v, err := s.view(ctx)
+	if err != nil {
+		return nil, err
+	}
 	stats := make(map[stepKey]*StepStat)
 	if err := v.openSteps(ctx, definition, stats); err != nil {
 		return nil, fmt.Errorf("sqlstore: open steps: %w", err)

@@ -34,16 +34,15 @@ type Store struct {
 	writing    sync.Mutex // one transaction at a time
 	statements map[statement]*sql.Stmt
 
-	mu     sync.RWMutex
-	active string         // prefix of the tables that answer
-	began  map[int]string // what it was when the writer of a shard asked for its cursor
+	mu    sync.RWMutex
+	began map[int]string // prefix of the tables when the writer of a shard asked for its cursor
 }
 
 // Open opens the database that a URL names, and makes its tables if they are
 // not there: postgres://... or postgresql://..., or else the path of an SQLite
 // file.
 func Open(ctx context.Context, where string) (*Store, error) {
-	s := &Store{statements: make(map[statement]*sql.Stmt)}
+	s := &Store{statements: make(map[statement]*sql.Stmt), began: make(map[int]string)}
 	var err error
 	if u, bad := url.Parse(where); bad == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
 		s.dialect = postgres
@@ -98,12 +97,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// prefix returns the prefix of the tables that answer.
-func (s *Store) prefix() string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.active
-}
+// prefix returns the prefix of the tables that answer. It asks the database:
+// another process may have rebuilt them.
+func (s *Store) prefix(ctx context.Context) (string, error) { return readActive(ctx, s.read) }
 
 // transact runs do in a transaction that writes.
 func (s *Store) transact(ctx context.Context, do func(tx *sql.Tx) error) error {
@@ -152,20 +148,14 @@ func (s *Store) settings(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	s.secret, s.active = values["secret"], string(values["active"])
+	s.secret = values["secret"]
 	if string(values["schema"]) == schema {
 		return nil
 	}
 	if err := s.set(ctx, tx, "schema", schema); err != nil {
 		return err
 	}
-	return s.activate(ctx, tx, next(s.active))
-}
-
-// activate makes the tables with a prefix those that answer, once tx is committed.
-func (s *Store) activate(ctx context.Context, tx *sql.Tx, prefix string) error {
-	s.active = prefix
-	return s.set(ctx, tx, "active", prefix)
+	return s.set(ctx, tx, "active", next(string(values["active"])))
 }
 
 func (s *Store) set(ctx context.Context, tx *sql.Tx, name, value string) error {
@@ -187,9 +177,9 @@ func fingerprint() (string, error) {
 	return fmt.Sprintf("%d %x", schemaVersion, raw), err
 }
 
-func readActive(ctx context.Context, tx *sql.Tx) (string, error) {
+func readActive(ctx context.Context, q querier) (string, error) {
 	var active []byte
-	err := tx.QueryRowContext(ctx, `SELECT value FROM docsaga_settings WHERE name = 'active'`).Scan(&active)
+	err := q.QueryRowContext(ctx, `SELECT value FROM docsaga_settings WHERE name = 'active'`).Scan(&active)
 	return string(active), err
 }
 
