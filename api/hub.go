@@ -10,7 +10,7 @@ import (
 )
 
 // A Hub is a feed.Reader that hands the events of the log to those who watch.
-// Feed it after the projections, so that who is told of an event can read what
+// Feed it after the projections (feed.InOrder), so that who is told of an event can read what
 // it has changed.
 type Hub struct {
 	last func(ctx context.Context, shard int) (uint64, error)

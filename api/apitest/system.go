@@ -64,7 +64,7 @@ func Start(t testing.TB) *System {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(ctx) })
-	g.Go(func() error { return feed.Run(ctx, log, s.Projector, c, s.Hub) })
+	g.Go(func() error { return feed.Run(ctx, log, feed.InOrder(s.Projector, s.Hub), c) })
 	t.Cleanup(func() {
 		cancel()
 		if err := g.Wait(); err != nil {

@@ -241,7 +241,7 @@ func (s *system) projected(ctx context.Context, addr string) (hosted, []feed.Rea
 		web.release()
 		_ = store.Close()
 	}
-	return part, []feed.Reader{projector, hub}, err
+	return part, []feed.Reader{feed.InOrder(projector, hub)}, err
 }
 
 // addRecord gives a report the record that the document became, if it can be

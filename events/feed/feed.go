@@ -31,8 +31,11 @@ type Reader interface {
 	Apply(ctx context.Context, shard int, batch []events.Delivery) error
 }
 
-// Run feeds all shards to the readers, in the order given, until ctx ends or
-// a reader fails. It returns nil if ctx ended.
+// Run feeds all shards to the readers until ctx ends or a reader fails. It
+// returns nil if ctx ended. Each reader goes at its own pace: what comes while
+// it is at work it gets at once, so that one that has a price for each call
+// pays it less often the more there is to do. What waits for a reader is
+// bounded; when it is full, all wait for that reader.
 func Run(ctx context.Context, log Log, readers ...Reader) error {
 	g, inner := errgroup.WithContext(ctx)
 	for shard := range log.Shards() {
@@ -45,23 +48,64 @@ func Run(ctx context.Context, log Log, readers ...Reader) error {
 }
 
 func follow(ctx context.Context, log Log, shard int, readers []Reader) error {
+	start, err := hindmost(ctx, shard, readers)
+	if err != nil {
+		return fmt.Errorf("feed: shard %d: %w", shard, err)
+	}
+	g, inner := errgroup.WithContext(ctx)
+	queues := make([]*queue, len(readers))
+	for i, r := range readers {
+		q := newQueue()
+		queues[i] = q
+		g.Go(func() error { return q.feed(inner, r, shard) })
+	}
+	g.Go(func() error {
+		for batch, err := range log.Follow(inner, events.Position{Shard: shard, Seq: start}) {
+			if err != nil {
+				return err
+			}
+			for _, q := range queues {
+				if err := q.add(inner, batch); err != nil {
+					return err
+				}
+			}
+		}
+		return inner.Err()
+	})
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("feed: shard %d: %w", shard, err)
+	}
+	return nil
+}
+
+// InOrder returns a reader that feeds several, each after those before it, for
+// readers that rely on what another has done.
+func InOrder(readers ...Reader) Reader { return inOrder(readers) }
+
+type inOrder []Reader
+
+func (o inOrder) Start(ctx context.Context, shard int) (uint64, error) {
+	return hindmost(ctx, shard, o)
+}
+
+func (o inOrder) Apply(ctx context.Context, shard int, batch []events.Delivery) error {
+	for _, r := range o {
+		if err := r.Apply(ctx, shard, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hindmost returns the least of what the readers have seen.
+func hindmost(ctx context.Context, shard int, readers []Reader) (uint64, error) {
 	start := ^uint64(0)
 	for _, r := range readers {
 		seq, err := r.Start(ctx, shard)
 		if err != nil {
-			return fmt.Errorf("feed: shard %d: %w", shard, err)
+			return 0, err
 		}
 		start = min(start, seq)
 	}
-	for batch, err := range log.Follow(ctx, events.Position{Shard: shard, Seq: start}) {
-		if err != nil {
-			return fmt.Errorf("feed: shard %d: %w", shard, err)
-		}
-		for _, r := range readers {
-			if err := r.Apply(ctx, shard, batch); err != nil {
-				return fmt.Errorf("feed: shard %d: %w", shard, err)
-			}
-		}
-	}
-	return ctx.Err()
+	return start, nil
 }
