@@ -19,9 +19,9 @@ type publisher struct {
 	prefix string // of the subjects on which acknowledgements come
 
 	mu         sync.Mutex
-	count      uint64 // of messages
-	last       uint64 // of the waiters' ids
-	reconnects uint64 // as last looked at; asking takes a lock that is in great demand
+	count      uint64             // of messages
+	last       uint64             // of the waiters' ids
+	reconnects uint64             // as last looked at; asking takes a lock that is in great demand
 	waiting    map[uint64]*waiter // also those that are free: an answer comes once
 	free       []*waiter
 }
@@ -68,6 +68,10 @@ func (p *publisher) publish(msg *nats.Msg) (*waiter, error) {
 	}
 	w.reconnects = p.reconnects
 	p.mu.Unlock()
+	select {
+	case <-w.answered: // an answer too many
+	default:
+	}
 	msg.Reply = w.reply
 	if err := p.nc.PublishMsg(msg); err != nil {
 		p.forget(w)
