@@ -74,8 +74,14 @@ func story(document string, n int) []events.Event {
 	})
 }
 
-// fill writes n documents of seven events each, in several goroutines.
+// fill writes n documents of seven events each.
 func fill(t testing.TB, sys *system, n int) {
+	t.Helper()
+	fillWith(t, sys, 0, n, func(*events.Event) {})
+}
+
+// fillWith writes documents from a number to another, in several goroutines.
+func fillWith(t testing.TB, sys *system, from, to int, alter func(*events.Event)) {
 	t.Helper()
 	var wg sync.WaitGroup
 	next := make(chan int)
@@ -83,6 +89,7 @@ func fill(t testing.TB, sys *system, n int) {
 		wg.Go(func() {
 			for i := range next {
 				for _, e := range story(fmt.Sprintf("doc-%d", i), 5) {
+					alter(&e)
 					if _, err := sys.log.Write(t.Context(), e); err != nil {
 						t.Error(err)
 					}
@@ -90,7 +97,7 @@ func fill(t testing.TB, sys *system, n int) {
 			}
 		})
 	}
-	for i := range n {
+	for i := from; i < to; i++ {
 		next <- i
 	}
 	close(next)

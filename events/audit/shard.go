@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -29,23 +30,30 @@ func (v *verifier) run(ctx context.Context) error {
 	}
 	after := uint64(0)
 	for after < last && ctx.Err() == nil {
-		end, err := v.follow(ctx, after, last)
-		after = end
-		if err == nil {
+		before := after
+		var failed error
+		if after, failed = v.follow(ctx, after, last); failed == nil {
 			continue
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		// The next message cannot be had: go on behind the gap.
-		next, nextErr := v.source.Next(ctx, events.Position{Shard: v.shard, Seq: after + 1})
-		if errors.Is(nextErr, events.ErrNotFound) {
-			next.Seq, nextErr = last+1, nil
+		// The next message does not come: go on behind the gap.
+		next, err := v.source.Next(ctx, events.Position{Shard: v.shard, Seq: after + 1})
+		if errors.Is(err, events.ErrNotFound) {
+			next.Seq, err = last+1, nil
 		}
-		if nextErr != nil || next.Seq <= after+1 {
-			return fmt.Errorf("audit: shard %d after %d: %w", v.shard, after, errors.Join(err, nextErr))
+		if err != nil || next.Seq <= after && after == before {
+			return fmt.Errorf("audit: shard %d after %d: %w", v.shard, after, errors.Join(failed, err))
 		}
-		if err := v.gap(after+1, next.Seq-1); err != nil {
+		if next.Seq == after+1 {
+			if !errors.Is(failed, errSilent) && after == before {
+				next.Seq++ // it is said to be there, but cannot be read
+			} else {
+				continue
+			}
+		}
+		if err := v.gap(after+1, min(next.Seq-1, last)); err != nil {
 			return err
 		}
 		after = next.Seq - 1
@@ -56,12 +64,23 @@ func (v *verifier) run(ctx context.Context) error {
 	return v.end(last)
 }
 
+// silence is how long no message may come before the reader looks whether
+// there is one.
+const silence = 3 * time.Second
+
+var errSilent = errors.New("no message comes")
+
 // follow takes messages up to last and returns the sequence of the last one.
 func (v *verifier) follow(ctx context.Context, after, last uint64) (uint64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(silence, func() { cancel(errSilent) })
+	defer watch.Stop()
 	for batch, err := range v.source.Follow(ctx, events.Position{Shard: v.shard, Seq: after}) {
 		if err != nil {
 			return after, err
 		}
+		watch.Stop() // files may take their time
 		for i := range batch {
 			m := messageOf(&batch[i])
 			if m.position.Seq > last {
@@ -78,8 +97,9 @@ func (v *verifier) follow(ctx context.Context, after, last uint64) (uint64, erro
 		if after >= last {
 			return after, nil
 		}
+		watch.Reset(silence)
 	}
-	return after, ctx.Err()
+	return after, context.Cause(ctx)
 }
 
 // take compares a message with what was recorded.
