@@ -117,15 +117,9 @@ func (r *Runner) do(ctx context.Context, j job) error {
 func (r *Runner) retries(n *saga.Node) int { return orDefault(n.Retries, r.conf.Retries) }
 
 func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.RawData) error {
-	raw, err := data.Marshal()
-	if err != nil || len(raw) > events.MaxData || len(data.Output) > 0 && !json.Valid(data.Output) {
-		result = events.Failed
-		raw, err = events.RawData{Context: j.context, Error: &events.Error{
-			Code: CodeOutput, Message: fmt.Sprintf("output and context take %d bytes, at most %d; put what is big into the file store", len(raw), events.MaxData),
-		}}.Marshal()
-		if err != nil {
-			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
-		}
+	result, raw, err := fit(result, data)
+	if err != nil {
+		return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 	}
 	standing, err := r.log.Write(ctx, r.event(j.slot, j.cue, result, raw))
 	if errors.Is(err, events.ErrTaken) {
@@ -135,6 +129,32 @@ func (r *Runner) write(ctx context.Context, j job, result events.Result, data ev
 		return fmt.Errorf("runner: %w", err)
 	}
 	return nil
+}
+
+// maxMessage is how long the message of a failure may be when its event is too
+// large otherwise, in bytes.
+const maxMessage = 4 << 10
+
+// fit returns the event's payload. What no event can hold fails the visit; the
+// failure must be written in any case, without the context if that alone takes
+// too much: branches that meet may bring more than any of them was allowed.
+func fit(result events.Result, data events.RawData) (events.Result, []byte, error) {
+	raw, err := data.Marshal()
+	if err == nil && len(raw) <= events.MaxData && (len(data.Output) == 0 || json.Valid(data.Output)) {
+		return result, raw, nil
+	}
+	data.Output = nil
+	if data.Error == nil {
+		result, data.Error = events.Failed, &events.Error{Code: CodeOutput, Message: fmt.Sprintf(
+			"output and context take %d bytes, at most %d; put what is big into the file store", len(raw), events.MaxData)}
+	}
+	if raw, err = data.Marshal(); err != nil || len(raw) <= events.MaxData {
+		return result, raw, err
+	}
+	data.Context = nil
+	data.Error = &events.Error{Code: data.Error.Code, Message: data.Error.Message[:min(len(data.Error.Message), maxMessage)]}
+	raw, err = data.Marshal()
+	return result, raw, err
 }
 
 func (r *Runner) event(slot events.Slot, cue *events.Event, result events.Result, data []byte) events.Event {
