@@ -29,7 +29,11 @@ func (c *Coordinator) Start(ctx context.Context, number int) (uint64, error) {
 		return 0, fmt.Errorf("coordinator: shard %d ends at %d, its snapshot at %d: the log has lost events", number, target, s.seq)
 	}
 	if s.seq == target {
-		return s.seq, c.enqueue(ctx, c.catchUp(s))
+		tasks, touches := c.catchUp(s)
+		if err := c.touch(ctx, touches); err != nil {
+			return 0, err
+		}
+		return s.seq, c.enqueue(ctx, tasks)
 	}
 	return s.seq, nil
 }
@@ -37,8 +41,11 @@ func (c *Coordinator) Start(ctx context.Context, number int) (uint64, error) {
 // Apply folds the next messages of a shard, and decides about the documents
 // that they touched.
 func (c *Coordinator) Apply(ctx context.Context, number int, batch []events.Delivery) error {
-	tasks, err := c.fold(ctx, c.shards[number], batch)
+	tasks, touches, err := c.fold(ctx, c.shards[number], batch)
 	if err != nil {
+		return err
+	}
+	if err := c.touch(ctx, touches); err != nil {
 		return err
 	}
 	if err := c.enqueue(ctx, tasks); err != nil {
@@ -50,10 +57,11 @@ func (c *Coordinator) Apply(ctx context.Context, number int, batch []events.Deli
 	return nil
 }
 
-func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Delivery) ([]task, error) {
+func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Delivery) ([]task, []Touch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	touched := make([]events.DocumentID, 0, len(batch))
+	docs := make(map[events.DocumentID]*document, len(batch))
 	for i := range batch {
 		seq := batch[i].Event.Position.Seq
 		if seq <= s.seq {
@@ -64,58 +72,62 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 			c.conf.Logger.Error("message is no event", "shard", s.number, "seq", seq, "error", batch[i].Bad)
 		}
 		if ok {
-			if err := c.foldOne(ctx, s, e); err != nil {
-				return nil, err
+			doc, err := c.foldOne(ctx, s, e)
+			if err != nil {
+				return nil, nil, err
 			}
 			touched = append(touched, e.Slot.Document)
+			docs[e.Slot.Document] = doc
 		}
 		s.seq = seq
 	}
 	if !s.live {
 		if s.seq < s.target {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return c.catchUp(s), nil
+		tasks, touches := c.catchUp(s)
+		return tasks, touches, nil
 	}
-	return s.decide(touched, time.Now()), nil
+	return s.decide(touched, time.Now()), c.touched(docs), nil
 }
 
 // catchUp decides about every open document: the log has been read as far as
 // it went at the start.
-func (c *Coordinator) catchUp(s *shard) []task {
+func (c *Coordinator) catchUp(s *shard) ([]task, []Touch) {
 	s.live = true
 	ids := make([]events.DocumentID, 0, len(s.documents))
 	for id := range s.documents {
 		ids = append(ids, id)
 	}
-	return s.decide(ids, time.Now())
+	return s.decide(ids, time.Now()), c.touched(s.documents)
 }
 
-func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) error {
+func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*document, error) {
 	id := e.Slot.Document
 	doc := s.documents[id]
 	if doc == nil {
 		var err error
 		if doc, err = c.open(ctx, e); err != nil {
-			return err
+			return nil, err
 		}
 		s.documents[doc.id] = doc
 	}
 	if doc.definition == nil {
-		return nil
+		return doc, nil
 	}
+	doc.called(e)
 	if !c.foldSafely(doc, e) {
 		s.deadlines.set(doc, time.Time{})
-		return nil
+		return doc, nil
 	}
 	if doc.state.Phase() == saga.Ended {
 		delete(s.documents, id)
 		s.deadlines.set(doc, time.Time{})
-		return nil
+		return doc, nil
 	}
 	at, _ := doc.state.Deadline()
 	s.deadlines.set(doc, at)
-	return nil
+	return doc, nil
 }
 
 // open returns a document that is not in memory: a new one, or one that has

@@ -44,6 +44,8 @@ type Config struct {
 	SnapshotEvery int
 	// Writers is how many decisions are written at once; default 256.
 	Writers int
+	// Outside carries messages, signals and calls; nil if nothing does.
+	Outside Outside
 	// Logger gets what goes wrong; default slog.Default.
 	Logger *slog.Logger
 }
@@ -190,6 +192,9 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	pause := 50 * time.Millisecond
 	for {
 		e, err := c.event(ctx, t)
+		if err == nil && c.conf.Outside != nil && e.Result == events.Completed && t.tells() {
+			err = c.conf.Outside.Tell(ctx, t.definition, &e)
+		}
 		if err == nil {
 			_, err = c.log.Write(ctx, e)
 		}
@@ -280,6 +285,7 @@ type document struct {
 	id         events.DocumentID
 	definition *saga.Definition // nil if it was set aside
 	state      saga.State
-	due        int64 // Unix milliseconds
-	place      int   // in the heap of deadlines, or -1
+	parent     string // the source of its submission, if it was called
+	due        int64  // Unix milliseconds
+	place      int    // in the heap of deadlines, or -1
 }

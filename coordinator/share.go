@@ -192,6 +192,7 @@ func (c *Coordinator) forget(ctx context.Context, number int) {
 	if err := c.save(last, s, 1); err != nil && !errors.Is(err, context.Canceled) {
 		c.conf.Logger.Warn("snapshot when a shard is handed over; the next start reads more of the log", "shard", number, "error", err)
 	}
+	c.forgotten(last, s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live, s.seq, s.saved = false, 0, 0

@@ -11,9 +11,10 @@ import (
 )
 
 // A snapshot is: one byte of format, the sequence it holds (8 bytes), and for
-// each open document four strings with their lengths before them: id,
-// definition, version, state. All numbers are big endian or uvarint.
-const snapshotFormat = 1
+// each open document five strings with their lengths before them: id,
+// definition, version, state, and the source of its submission if it was
+// called. All numbers are big endian or uvarint.
+const snapshotFormat = 2
 
 var errBadSnapshot = errors.New("not a snapshot of this coordinator")
 
@@ -51,7 +52,7 @@ func (s *shard) encode(ahead uint64) ([]byte, uint64, error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("coordinator: state of %s: %w", id, err)
 		}
-		for _, part := range []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(state)} {
+		for _, part := range []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(state), doc.parent} {
 			b = binary.AppendUvarint(b, uint64(len(part)))
 			b = append(b, part...)
 		}
@@ -71,7 +72,7 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 	seq := binary.BigEndian.Uint64(b[1:])
 	clear(s.documents)
 	for b = b[9:]; len(b) > 0; {
-		var parts [4]string
+		var parts [5]string
 		for i := range parts {
 			n, used := binary.Uvarint(b)
 			if used <= 0 || n > uint64(len(b)-used) {
@@ -87,7 +88,7 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 	return nil
 }
 
-func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [4]string) error {
+func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [5]string) error {
 	version, err := strconv.Atoi(parts[2])
 	if err != nil {
 		return errBadSnapshot
@@ -96,7 +97,7 @@ func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [4]string) er
 	if err != nil {
 		return fmt.Errorf("coordinator: %w", err)
 	}
-	doc := &document{id: events.DocumentID(parts[0]), definition: definition, place: -1}
+	doc := &document{id: events.DocumentID(parts[0]), definition: definition, parent: parts[4], place: -1}
 	if err := doc.state.UnmarshalBinary([]byte(parts[3])); err != nil {
 		return fmt.Errorf("coordinator: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 
 const (
 	filesStream       = "DOCSAGA_FILES"
+	noticesStream     = "DOCSAGA_NOTICES"
 	filesRoot         = "docsaga-files"
 	definitionsBucket = "DOCSAGA_definitions"
 	queuesBucket      = "DOCSAGA_queues"
@@ -142,8 +143,10 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 			return err
 		}
 	}
-	if err := provisionStream(ctx, js, conf.filesStream()); err != nil {
-		return err
+	for _, stream := range []jetstream.StreamConfig{conf.filesStream(), conf.noticesStream()} {
+		if err := provisionStream(ctx, js, stream); err != nil {
+			return err
+		}
 	}
 	return provisionBuckets(ctx, js, conf.Replicas)
 }
@@ -214,13 +217,14 @@ func discover(ctx context.Context, js jetstream.JetStream) (Config, error) {
 // [ErrDrift] and names stream, setting, what is wanted and what was found.
 func (l *Log) CheckSettings(ctx context.Context) error {
 	var all []error
-	wants := []jetstream.StreamConfig{l.conf.filesStream()}
+	wants := []jetstream.StreamConfig{l.conf.filesStream(), l.conf.noticesStream()}
 	for shard := range l.conf.Shards {
 		wants = append(wants, l.conf.shardStream(shard))
 	}
 	for _, want := range wants {
 		info, err := streamInfo(ctx, l.js, want.Name)
 		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound) && want.Name == noticesStream: // a log of before there were any
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			all = append(all, fmt.Errorf("natslog: stream %s is missing: %w", want.Name, ErrDrift))
 		case err != nil:

@@ -47,6 +47,7 @@ func (p *parser) activity(e *element, n *saga.Node) bool {
 	case "receiveTask":
 		n.Kind, n.Trigger = saga.Catch, saga.MessageTrigger
 		p.message(e, e, n)
+		p.mappings(e, n)
 	case "userTask":
 		n.Kind = saga.User
 		p.person(e, n)
@@ -85,6 +86,7 @@ func (p *parser) send(e *element, n *saga.Node) {
 	}
 	n.Kind, n.Trigger = saga.Throw, saga.MessageTrigger
 	p.message(e, e, n)
+	p.mappings(e, n)
 }
 
 // person reads who does a user task.

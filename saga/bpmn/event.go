@@ -55,6 +55,9 @@ func (p *parser) event(e *element, n *saga.Node) {
 	if throws && (n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger) {
 		p.worked(e, d, n)
 	}
+	if n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger {
+		p.mappings(e, n)
+	}
 }
 
 // worked makes a service of a throw event that a worker does.

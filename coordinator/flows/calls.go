@@ -1,0 +1,204 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// CodeCall is the code of a call's outcome when what it calls cannot be called,
+// or has not ended well.
+const CodeCall = "call"
+
+// maxDepth is how deep documents may call each other.
+const maxDepth = 16
+
+// childOf names the document of a call.
+func childOf(slot events.Slot) events.DocumentID {
+	return events.DocumentID(events.JoinID(string(slot.Document), string(slot.Step), strconv.Itoa(slot.Visit)))
+}
+
+// callSource is the source of the submission of a called document:
+// /docsaga/calls/<depth>/<subject of the calling visit's outcome>.
+func callSource(slot events.Slot, depth int) string {
+	return coordinator.SourceCalls + strconv.Itoa(depth) + "/" + slot.Subject()
+}
+
+func parseCall(source string) (slot events.Slot, depth int, err error) {
+	number, subject, _ := strings.Cut(strings.TrimPrefix(source, coordinator.SourceCalls), "/")
+	if depth, err = strconv.Atoi(number); err == nil {
+		slot, err = events.ParseSubject(subject)
+	}
+	if err != nil || slot.Kind != events.Outcome {
+		return slot, depth, fmt.Errorf("flows: source %.200q is not that of a call: %w", source, events.ErrBadEvent)
+	}
+	return slot, depth, nil
+}
+
+// call submits the document of a call, and looks whether it has ended.
+func (f *Flows) call(ctx context.Context, slot events.Slot) error {
+	p, err := f.read(ctx, slot.Document)
+	if err != nil {
+		return err
+	}
+	i, n, ok := p.visit(slot)
+	if !ok || p.state.Visit(i).Status() != saga.Open {
+		return nil
+	}
+	e, err := f.submission(ctx, p, slot, i, n)
+	if err != nil {
+		if ctx.Err() != nil || !errors.Is(err, errCannotCall) {
+			return err
+		}
+		return f.answer(ctx, p, slot, n, answer{result: events.Failed, failed: &events.Error{Code: CodeCall, Message: err.Error()}})
+	}
+	standing, err := f.log.Write(ctx, e)
+	switch {
+	case errors.Is(err, events.ErrTaken) && standing.Source == e.Source:
+	case errors.Is(err, events.ErrTaken):
+		message := fmt.Sprintf("document %s is there already, submitted by %s", e.Slot.Document, standing.Source)
+		return f.answer(ctx, p, slot, n, answer{result: events.Failed, failed: &events.Error{Code: CodeCall, Message: message}})
+	case err != nil:
+		return fmt.Errorf("flows: %w", err)
+	}
+	// It may have been stopped meanwhile, or have ended while nobody looked.
+	if err := f.orphaned(ctx, e.Slot.Document, e.Source); err != nil {
+		return err
+	}
+	_, err = f.log.Read(ctx, standing.Slot.Of(events.Ended))
+	if errors.Is(err, events.ErrNotFound) {
+		return nil
+	}
+	return f.returned(ctx, e.Slot.Document, e.Source)
+}
+
+// errCannotCall reports a call that fails whenever it is tried.
+var errCannotCall = errors.New("it cannot be called")
+
+// submission makes the submission of a call's document. What the step takes
+// is what is submitted; if it says nothing, all variables.
+func (f *Flows) submission(ctx context.Context, p *picture, slot events.Slot, visit int, n *saga.Node) (events.Event, error) {
+	bad := func(err error) (events.Event, error) {
+		return events.Event{}, fmt.Errorf("flows: %w: %w", err, errCannotCall)
+	}
+	depth := 1
+	if source := p.history[0].Source; strings.HasPrefix(source, coordinator.SourceCalls) {
+		if _, above, err := parseCall(source); err == nil {
+			depth = above + 1
+		}
+	}
+	if depth > maxDepth {
+		return bad(fmt.Errorf("documents call each other more than %d deep", maxDepth))
+	}
+	vars, err := p.vars(slot, visit)
+	if err != nil {
+		return bad(err)
+	}
+	name := n.Calls
+	if n.CallsBy != nil {
+		if name, _, err = text(n.CallsBy, vars); err != nil {
+			return bad(err)
+		}
+	}
+	d, err := f.definitions.Latest(ctx, name)
+	if errors.Is(err, events.ErrNotFound) || errors.Is(err, saga.ErrBadDefinition) {
+		return bad(err)
+	}
+	if err != nil {
+		return events.Event{}, fmt.Errorf("flows: %w", err)
+	}
+	data := events.Data{}
+	if data.Output, err = p.variables(); len(n.Inputs) > 0 {
+		data.Output, err = saga.Map(n.Inputs, vars)
+	}
+	if err != nil {
+		return bad(err)
+	}
+	e := events.Event{
+		Slot:   events.DocumentSlot(d.Name, d.Version, childOf(slot), events.Submitted),
+		Source: callSource(slot, depth), Worker: string(childOf(slot)), Time: time.Now().UTC().Truncate(time.Millisecond),
+	}
+	if e.Data, err = data.Marshal(); err != nil {
+		return bad(err)
+	}
+	return e, nil
+}
+
+// answer writes the outcome of a call.
+func (f *Flows) answer(ctx context.Context, p *picture, slot events.Slot, n *saga.Node, a answer) error {
+	a.source, a.worker = events.SourceCoordinator, string(childOf(slot))
+	e, err := p.outcome(slot, n, a)
+	if err != nil {
+		return err
+	}
+	if _, err := f.log.Write(ctx, e); err != nil && !errors.Is(err, events.ErrTaken) {
+		return fmt.Errorf("flows: %w", err)
+	}
+	return nil
+}
+
+// returned makes what a called document ended as the outcome of its call.
+func (f *Flows) returned(ctx context.Context, child events.DocumentID, source string) error {
+	slot, _, err := parseCall(source)
+	if err != nil {
+		return err
+	}
+	c, err := f.read(ctx, child)
+	if err != nil {
+		return err
+	}
+	p, err := f.read(ctx, slot.Document)
+	if err != nil {
+		return err
+	}
+	i, n, ok := p.visit(slot)
+	if !ok || c.state.Phase() != saga.Ended || p.state.Visit(i).Status() != saga.Open {
+		return nil
+	}
+	a := answer{result: c.state.Verdict}
+	switch c.state.Verdict {
+	case events.Completed:
+		if a.output, err = c.variables(); err != nil {
+			return err
+		}
+	case events.Rejected:
+		a.failed = &events.Error{Code: c.state.Reason, Message: fmt.Sprintf("%s was rejected at %s", child, c.state.StopStep)}
+	case events.Failed, events.TimedOut, events.Cancelled:
+		a.result = events.Failed
+		a.failed = &events.Error{Code: CodeCall, Message: fmt.Sprintf("%s ended %s: %s", child, c.state.Verdict, c.state.Reason)}
+	}
+	return f.answer(ctx, p, slot, n, a)
+}
+
+// cancel cancels a called document, if it is there and has not ended.
+func (f *Flows) cancel(ctx context.Context, child events.DocumentID) error {
+	c, err := f.read(ctx, child)
+	if errors.Is(err, events.ErrNotFound) {
+		return nil // who submits it looks afterwards
+	}
+	if err != nil {
+		return err
+	}
+	if c.state.Phase() == saga.Ended || !strings.HasPrefix(c.history[0].Source, coordinator.SourceCalls) {
+		return nil
+	}
+	data, err := events.Data{By: &events.By{Actor: "docsaga", Reason: "its call was stopped"}}.Marshal()
+	if err != nil {
+		return fmt.Errorf("flows: %w", err)
+	}
+	e := events.Event{
+		Slot: c.history[0].Slot.Of(events.Cancel), Source: events.SourceCoordinator, Worker: "call-" + string(child),
+		Cause: c.definition.Cause(&c.state, child), Time: time.Now().UTC().Truncate(time.Millisecond), Data: data,
+	}
+	if _, err := f.log.Write(ctx, e); err != nil && !errors.Is(err, events.ErrTaken) {
+		return fmt.Errorf("flows: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package flows
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// A document is one that waits or calls.
+type document struct {
+	waits map[events.Slot]*wait
+	calls map[events.Slot]bool // whether it was stopped
+}
+
+// A wait is a visit that waits for a message or signal.
+type wait struct {
+	slot   events.Slot
+	name   string
+	signal bool
+	any    bool // any message of the name will do
+	key    string
+	opened time.Time
+	ready  bool // its key is known
+	busy   bool // a message was claimed for it
+}
+
+// touched takes note of where a document is.
+func (f *Flows) touched(t *coordinator.Touch) {
+	doc := f.documents[t.Document]
+	if t.Forget || t.State.Phase() == saga.Ended {
+		if doc != nil {
+			f.drop(t.Document, doc)
+		}
+		if !t.Forget && t.Parent != "" {
+			f.try("outcome of a call", t.Document, func(ctx context.Context) error { return f.returned(ctx, t.Document, t.Parent) })
+		}
+		return
+	}
+	if doc == nil {
+		doc = &document{waits: make(map[events.Slot]*wait), calls: make(map[events.Slot]bool)}
+		f.documents[t.Document] = doc
+		if t.Parent != "" {
+			f.try("look at the caller", t.Document, func(ctx context.Context) error { return f.orphaned(ctx, t.Document, t.Parent) })
+		}
+	}
+	seen := make(map[events.Slot]bool)
+	for i := range t.State.Visits() {
+		v := t.State.Visit(i)
+		n := &t.Definition.Nodes[v.Node()]
+		slot := events.Slot{
+			Definition: t.Definition.Name, Version: t.Definition.Version, Document: t.Document,
+			Step: n.ID, Visit: v.Number(), Kind: events.Outcome, Again: 1,
+		}
+		switch {
+		case n.Kind == saga.Call:
+			f.called(doc, slot, v.Status())
+		case isCatch(n) && isWaiting(v.Status()):
+			seen[slot] = true
+			if doc.waits[slot] == nil {
+				f.await(doc, n, slot)
+			}
+		}
+	}
+	for slot, w := range doc.waits {
+		if !seen[slot] {
+			f.forget(doc, w)
+		}
+	}
+}
+
+// isCatch reports whether visits of a node wait for a message or signal.
+func isCatch(n *saga.Node) bool {
+	if n.Trigger != saga.MessageTrigger && n.Trigger != saga.SignalTrigger {
+		return false
+	}
+	return n.Kind == saga.Catch || n.Kind == saga.Boundary || n.Kind == saga.Start
+}
+
+func (f *Flows) drop(id events.DocumentID, doc *document) {
+	for _, w := range doc.waits {
+		f.forget(doc, w)
+	}
+	delete(f.documents, id)
+}
+
+func (f *Flows) forget(doc *document, w *wait) {
+	delete(doc.waits, w.slot)
+	delete(f.waits[w.name], w.slot)
+	if len(f.waits[w.name]) == 0 {
+		delete(f.waits, w.name)
+	}
+}
+
+// await finds out what a visit waits for, and then looks whether that is there.
+func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
+	w := &wait{slot: slot, name: n.Event, signal: n.Trigger == saga.SignalTrigger, any: n.Key == nil}
+	doc.waits[slot] = w
+	if f.waits[w.name] == nil {
+		f.waits[w.name] = make(map[events.Slot]*wait)
+	}
+	f.waits[w.name][slot] = w
+	f.do(func(ctx context.Context) func() {
+		p, err := f.read(ctx, slot.Document)
+		for ; err != nil && ctx.Err() == nil && !isFinal(err); p, err = f.read(ctx, slot.Document) {
+			f.conf.Logger.Warn("what a document waits for; it is tried again", "slot", slot.ID(), "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(f.conf.Poll):
+			}
+		}
+		if err != nil {
+			return nil
+		}
+		i, n, ok := p.visit(slot)
+		if !ok {
+			return nil
+		}
+		opened, key := p.history[p.opened[i]].At, ""
+		if n.Key != nil {
+			vars, err := p.vars(slot, i)
+			known := false
+			if err == nil {
+				key, known, err = text(n.Key, vars)
+			}
+			if err != nil || !known {
+				f.conf.Logger.Error("a document waits for a message whose key is not known", "slot", slot.ID(), "key", n.Key, "error", err)
+				return nil
+			}
+		}
+		return func() {
+			w.opened, w.key, w.ready = opened, key, true
+			if doc.waits[slot] == w {
+				f.listen(w)
+			}
+		}
+	})
+}
+
+// called begins a call that is open, and stops one that was cancelled.
+func (f *Flows) called(doc *document, slot events.Slot, s saga.Status) {
+	stopped, known := doc.calls[slot]
+	switch s {
+	case saga.Open:
+		if !known {
+			doc.calls[slot] = false
+			f.try("call", slot.ID(), func(ctx context.Context) error { return f.call(ctx, slot) })
+		}
+	case saga.Stopped, saga.Late, saga.Recalled:
+		if !stopped {
+			doc.calls[slot] = true
+			f.try("cancel a call", slot.ID(), func(ctx context.Context) error { return f.cancel(ctx, childOf(slot)) })
+		}
+	case saga.Joining, saga.Done, saga.Refused, saga.Broken, saga.Waiting, saga.Undoing, saga.UndoFailed, saga.Reverted,
+		saga.Closed, saga.Watching, saga.Leaving, saga.Looping:
+	}
+}
+
+// orphaned cancels a document whose call was stopped.
+func (f *Flows) orphaned(ctx context.Context, child events.DocumentID, parent string) error {
+	slot, _, err := parseCall(parent)
+	if err != nil {
+		return err
+	}
+	e, err := f.log.Read(ctx, slot)
+	if errors.Is(err, events.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if e.Result == events.Cancelled || e.Result == events.TimedOut {
+		return f.cancel(ctx, child)
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package coordinator
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// SourceCalls is what the source of a submission begins with that a call
+// activity of another document made.
+const SourceCalls = "/docsaga/calls/"
+
+// A Touch says where a document is.
+type Touch struct {
+	Definition *saga.Definition
+	Document   events.DocumentID
+	State      saga.State
+	Parent     string // the source of its submission, if it was called
+	Forget     bool   // another coordinator decides about it from now on
+}
+
+// An Outside is what goes on between documents: messages, signals and calls.
+type Outside interface {
+	// Concerns reports whether it wants to know of the documents of a
+	// definition. Of those that were called it is told anyway.
+	Concerns(d *saga.Definition) bool
+	// Touch is told of a document when the coordinator begins to decide about
+	// it, and after each of its events, the last included. It may wait.
+	Touch(ctx context.Context, t Touch) error
+	// Tell tells others what a throw event tells, whose outcome is e and is
+	// written when Tell has returned nil. It may get the same again.
+	Tell(ctx context.Context, d *saga.Definition, e *events.Event) error
+}
+
+// tells reports whether an outcome is that of a step that tells others.
+func (t *task) tells() bool {
+	if t.decision.Kind != events.Outcome || t.decision.Result != events.Completed {
+		return false
+	}
+	node, ok := t.definition.Node(t.decision.Step)
+	if !ok {
+		return false
+	}
+	n := &t.definition.Nodes[node]
+	return (n.Kind == saga.Throw || n.Kind == saga.End) && (n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger)
+}
+
+func (c *Coordinator) touch(ctx context.Context, touches []Touch) error {
+	for _, t := range touches {
+		if err := c.conf.Outside.Touch(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touched returns what the outside is told of the documents, if it wants to
+// know. The caller holds the shard's lock.
+func (c *Coordinator) touched(docs map[events.DocumentID]*document) []Touch {
+	if c.conf.Outside == nil {
+		return nil
+	}
+	var touches []Touch
+	for id, doc := range docs {
+		if doc.definition != nil && (doc.parent != "" || c.conf.Outside.Concerns(doc.definition)) {
+			touches = append(touches, Touch{Definition: doc.definition, Document: id, State: doc.state, Parent: doc.parent})
+		}
+	}
+	return touches
+}
+
+// called notes that a document was called by another.
+func (d *document) called(e *events.Event) {
+	if e.Slot.Kind == events.Submitted && strings.HasPrefix(e.Source, SourceCalls) {
+		d.parent = e.Source
+	}
+}
+
+// forgotten tells the outside that a shard's documents are another's now.
+func (c *Coordinator) forgotten(ctx context.Context, s *shard) {
+	if c.conf.Outside == nil {
+		return
+	}
+	last, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	s.mu.Lock()
+	touches := c.touched(s.documents)
+	s.mu.Unlock()
+	for i := range touches {
+		touches[i].Forget = true
+	}
+	if err := c.touch(last, touches); err != nil {
+		c.conf.Logger.Warn("documents of a shard that was handed over are still watched", "shard", s.number, "error", err)
+	}
+}
