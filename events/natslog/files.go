@@ -1,6 +1,7 @@
 package natslog
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,9 +25,12 @@ const (
 )
 
 // Files is the file store: bytes that are too big for an event, each owned by
-// a document and a step. They lie on the plain stream DOCSAGA_FILES, as chunks
-// of 256 KiB and then one message that says which chunks are the file:
+// a document and a step. They lie on the plain stream DOCSAGA_FILES. A file
+// below 256 KiB is one message, with what is said about it in a header; a
+// larger one is chunks of 256 KiB and then one message that says which chunks
+// are the file:
 //
+//	docsaga-files.<document>.<step>.m.<sha256>   Docsaga-File: {"size","mediaType"}, and the bytes
 //	docsaga-files.<document>.<step>.c.<nonce>.<number>
 //	docsaga-files.<document>.<step>.m.<sha256>   {"size","mediaType","chunks":[sequence,...]}
 //
@@ -39,8 +43,15 @@ func (l *Log) Files() *Files { return &Files{l: l} }
 type fileMeta struct {
 	Size      int64    `json:"size"`
 	MediaType string   `json:"mediaType"`
-	Chunks    []uint64 `json:"chunks"`
+	Chunks    []uint64 `json:"chunks,omitempty"`
+
+	whole   bool // the file is in the message itself
+	content []byte
 }
+
+// fileHeader says about a file what its message's data would, if that were not
+// the file itself.
+const fileHeader = "Docsaga-File"
 
 // Put stores what r yields and returns what stands for it in an event. The
 // same content put again by the same step is stored once.
@@ -49,8 +60,27 @@ func (f *Files) Put(ctx context.Context, document events.DocumentID, step events
 	if err != nil {
 		return events.File{}, fmt.Errorf("natslog: put file: %w", err)
 	}
+	digest, size, err := f.put(ctx, root, mediaType, r)
+	if err != nil {
+		return events.File{}, fmt.Errorf("natslog: put file of %s, step %s: %w", document, step, err)
+	}
+	return events.File{Ref: "sha256:" + digest, Size: size, MediaType: mediaType}, nil
+}
+
+func (f *Files) put(ctx context.Context, root, mediaType string, r io.Reader) (digest string, size int64, err error) {
+	first := make([]byte, chunkSize)
+	n, err := io.ReadFull(r, first)
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // what wraps them is a reader's failure, not its end
+		sum := sha256.Sum256(first[:n])
+		digest = hex.EncodeToString(sum[:])
+		_, err = f.putMeta(ctx, root+".m."+digest, fileMeta{Size: int64(n), MediaType: mediaType, whole: true, content: first[:n]})
+		return digest, int64(n), err
+	case err != nil:
+		return "", 0, err
+	}
 	chunks := root + ".c." + nuid.Next()
-	digest, meta, err := f.putChunks(ctx, chunks, r)
+	digest, meta, err := f.putChunks(ctx, chunks, io.MultiReader(bytes.NewReader(first), r))
 	meta.MediaType = mediaType
 	isNew := false
 	if err == nil {
@@ -63,10 +93,7 @@ func (f *Files) Put(ctx context.Context, document events.DocumentID, step events
 			f.l.log.Warn("natslog: chunks are left until the step is released", "subject", chunks, "error", purgeErr)
 		}
 	}
-	if err != nil {
-		return events.File{}, fmt.Errorf("natslog: put file of %s, step %s: %w", document, step, err)
-	}
-	return events.File{Ref: "sha256:" + digest, Size: meta.Size, MediaType: mediaType}, nil
+	return digest, meta.Size, err
 }
 
 func (f *Files) putChunks(ctx context.Context, subject string, r io.Reader) (digest string, meta fileMeta, err error) {
@@ -104,6 +131,9 @@ func (f *Files) putMeta(ctx context.Context, subject string, meta fileMeta) (isN
 		return false, err
 	}
 	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}}
+	if meta.whole {
+		msg.Data, msg.Header[fileHeader] = meta.content, []string{string(data)}
+	}
 	for range 20 {
 		if _, err = f.store(ctx, msg); !isTaken(err) {
 			return err == nil, err
@@ -133,16 +163,35 @@ func (f *Files) store(ctx context.Context, msg *nats.Msg) (seq uint64, err error
 	return seq, err
 }
 
-// meta reads from the leader: a follower may not have it yet.
+// meta asks any replica, and the leader if that one does not have it yet.
 func (f *Files) meta(ctx context.Context, subject string) (meta fileMeta, err error) {
-	msg, err := f.l.lastMessage(ctx, filesStream, subject)
+	header, data, err := f.direct(ctx, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
 	if err != nil {
 		return fileMeta{}, err
 	}
-	if err := json.Unmarshal(msg.Data, &meta); err != nil {
-		return fileMeta{}, fmt.Errorf("message %d of %s: %w", msg.Seq, filesStream, err)
+	if said := header.Get(fileHeader); said != "" {
+		meta.whole, meta.content, data = true, data, []byte(said)
+	}
+	if err := json.Unmarshal(data, &meta); err != nil {
+		return fileMeta{}, fmt.Errorf("message on %s of %s: %w", subject, filesStream, err)
 	}
 	return meta, nil
+}
+
+// direct gets a message from any replica, or from the leader if that one does
+// not have it.
+func (f *Files) direct(ctx context.Context, request []byte) (header nats.Header, data []byte, err error) {
+	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	reply, err := f.l.nc.RequestWithContext(attempt, "$JS.API.DIRECT.GET."+filesStream, request)
+	if err == nil && reply.Header.Get("Nats-Sequence") != "" {
+		return reply.Header, reply.Data, nil
+	}
+	msg, err := f.l.storedMessage(ctx, filesStream, request)
+	if err == nil && len(msg.Header) > 0 {
+		header, err = nats.DecodeHeadersMsg(msg.Header)
+	}
+	return header, msg.Data, err
 }
 
 // Open returns the content of a document's file. The error, or that of a
@@ -162,27 +211,18 @@ func (f *Files) Open(ctx context.Context, document events.DocumentID, file event
 		return nil, fmt.Errorf("natslog: open file %s of %s: %w", file.Ref, document, err)
 	}
 	r := &reader{chunks: meta.Chunks, hash: sha256.New(), want: digest}
+	if meta.whole {
+		r.rest = meta.content
+		_, _ = r.hash.Write(r.rest) // a hash never fails
+	}
 	r.fetch = func(seq uint64) ([]byte, error) {
-		data, err := f.chunk(ctx, seq)
+		_, data, err := f.direct(ctx, fmt.Appendf(nil, `{"seq":%d}`, seq))
 		if err != nil {
 			return nil, fmt.Errorf("natslog: read file %s of %s: %w", file.Ref, document, err)
 		}
 		return data, nil
 	}
 	return r, nil
-}
-
-// chunk asks any replica, and the leader if that one does not have it.
-func (f *Files) chunk(ctx context.Context, seq uint64) ([]byte, error) {
-	request := fmt.Appendf(nil, `{"seq":%d}`, seq)
-	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	reply, err := f.l.nc.RequestWithContext(attempt, "$JS.API.DIRECT.GET."+filesStream, request)
-	if err == nil && reply.Header.Get("Nats-Sequence") != "" {
-		return reply.Data, nil
-	}
-	msg, err := f.l.storedMessage(ctx, filesStream, request)
-	return msg.Data, err
 }
 
 // A reader yields the chunks of a file.
