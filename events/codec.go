@@ -118,7 +118,10 @@ func Decode(subject string, h Header, data []byte) (Event, error) {
 	if len(data) > MaxData {
 		return bad("%d bytes of data, at most %d", len(data), MaxData)
 	}
-	e.Cause, e.Worker, e.Trace = first(h, headerCause), first(h, headerWorker), first(h, headerTrace)
+	e.Cause, e.Worker = first(h, headerCause), first(h, headerWorker)
+	if trace := first(h, headerTrace); isPlain(trace) { // no event that follows could carry another on
+		e.Trace = trace
+	}
 	return e, nil
 }
 

@@ -21,14 +21,10 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) 
 	if !cued {
 		return nil, nil
 	}
-	context, err := e.Onward()
-	if err != nil {
-		return nil, fmt.Errorf("runner: %s: %w", e.ID(), err)
-	}
 	before := d.Before(e)
-	base := job{
-		definition: d, cue: e, context: context,
-		vars: saga.Vars{Step: e.Slot.Step, Data: e.Data, Now: e.At},
+	base := job{definition: d, cue: e, vars: saga.Vars{Step: e.Slot.Step, Data: e.Data, Now: e.At}}
+	if base.context, base.unread = e.Onward(); base.unread != nil {
+		base.context = json.RawMessage("{}")
 	}
 	if reach > saga.Direct {
 		history, err := r.log.History(ctx, e.Slot.Document)
@@ -96,9 +92,7 @@ func (r *Runner) redo(d *saga.Definition, e *events.Event) ([]job, error) {
 	}
 	j := job{definition: d, node: &d.Nodes[n], slot: e.Slot.Of(events.Outcome), cue: e, vars: saga.Vars{Data: e.Data, Now: e.At}}
 	data, err := events.ParseData(e.Data)
-	if err != nil {
-		return nil, fmt.Errorf("runner: %s: %w", e.ID(), err)
-	}
+	j.unread = err
 	_, err = j.carry(data.Context)
 	return []job{j}, err
 }
@@ -128,7 +122,7 @@ func (j *job) replay(history []events.Event) (saga.State, error) {
 		if e.Result == events.Completed && e.Slot.Kind == events.Outcome || e.Slot.Kind == events.Submitted {
 			data, err := events.ParseData(e.Data)
 			if err != nil {
-				return before, fmt.Errorf("runner: %s: %w", e.ID(), err)
+				j.unread = fmt.Errorf("%s: %w", e.ID(), err)
 			}
 			merged[e.Slot.Step] = data.Output
 		}

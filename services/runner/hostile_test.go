@@ -43,3 +43,67 @@ func TestAHandlerThatSaysTooMuchIsFailedAllTheSame(t *testing.T) {
 		})
 	}
 }
+
+// foreign stores an event as a program without docsaga's checks might.
+func (s *stage) foreign(e events.Event, trace string, data string) {
+	s.Helper()
+	e.Source = "/foreign"
+	header := e.Header()
+	if trace != "" {
+		header["traceparent"] = []string{trace}
+	}
+	if !s.log.Put(e.Slot.Subject(), header, []byte(data)) {
+		s.Fatalf("%s was taken", e.ID())
+	}
+}
+
+func TestAnInputThatCannotBeReadFailsTheVisit(t *testing.T) {
+	done := func(step events.StepID) events.Event { return events.Event{Slot: slot(step, events.Outcome), Result: events.Completed} }
+	submitted := events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted)}
+	for name, tt := range map[string]struct {
+		story func(s *stage)
+		at    events.StepID
+	}{
+		"of a submission": {func(s *stage) { s.foreign(submitted, "", `{"output":`) }, "left"},
+		"of a branch": {func(s *stage) {
+			s.submit()
+			s.foreign(done("left"), "", "n=40")
+			s.foreign(done("right"), "", `{"output":{"n":2}}`)
+		}, "last"},
+		"of a redo": {func(s *stage) { s.foreign(events.Event{Slot: slot("left", events.Redo)}, "", `[1]`) }, "left"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *stage) {
+				h := &fake{do: always(`{}`)}
+				s.host(string(tt.at), h, runner.Config{})
+				tt.story(s)
+				e, data := s.outcome(slot(tt.at, events.Outcome))
+				if e.Result != events.Failed || data.Error.Code != runner.CodeInput || len(h.visits) != 0 {
+					t.Errorf("%s is %v with %s after %d calls, want failed for its input without one", tt.at, e.Result, e.Data, len(h.visits))
+				}
+			})
+		})
+	}
+}
+
+func TestAnUndoCommandThatCannotBeReadFails(t *testing.T) {
+	play(t, func(s *stage) {
+		s.host("left", &fake{do: always(`{}`)}, runner.Config{})
+		s.submit()
+		s.outcome(slot("left", events.Outcome))
+		s.foreign(events.Event{Slot: slot("left", events.Undo)}, "", "please")
+		if e, _ := s.outcome(slot("left", events.Undone)); e.Result != events.Failed {
+			t.Errorf("undone is %v, want failed: a person must look at it", e.Result)
+		}
+	})
+}
+
+func TestATraceThatNoEventCanCarryEndsThere(t *testing.T) {
+	play(t, func(s *stage) {
+		s.host("left", &fake{do: always(`{}`)}, runner.Config{})
+		s.foreign(events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted)}, "00-a b", `{}`)
+		if e, _ := s.outcome(slot("left", events.Outcome)); e.Result != events.Completed || e.Trace != "" {
+			t.Errorf("left is %v with trace %q, want completed without one", e.Result, e.Trace)
+		}
+	})
+}

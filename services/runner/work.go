@@ -45,6 +45,7 @@ type job struct {
 	cue        *events.Event
 	vars       saga.Vars       // what the step's inputs are taken from
 	context    json.RawMessage // an object: the outputs of the steps before, by step
+	unread     error           // why the context cannot be read from what came before
 	attempt    int
 }
 
@@ -188,12 +189,9 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 		return nil
 	}
 	data, err := events.ParseData(e.Data)
-	if err != nil {
-		return fmt.Errorf("runner: %w", err)
-	}
 	slot := e.Slot
 	slot.Kind = events.Undone
-	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt}
+	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt, unread: err}
 	j.vars = saga.Vars{Data: e.Data, Now: e.At}
 	if _, err := j.carry(data.Context); err != nil {
 		return err
@@ -226,7 +224,10 @@ func (j *job) visit() (Visit, error) {
 		Document: j.slot.Document, Definition: j.slot.Definition, Version: j.slot.Version,
 		Step: j.slot.Step, Number: j.slot.Visit, Attempt: j.attempt,
 	}
-	var err error
+	err := j.unread
+	if err != nil {
+		return v, fmt.Errorf("runner: input of %s: %w", j.slot.Step, err)
+	}
 	if len(j.node.Inputs) > 0 {
 		v.Input, err = saga.Map(j.node.Inputs, j.vars)
 	} else {
