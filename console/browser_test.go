@@ -142,6 +142,14 @@ func (b *browser) until(expression string) {
 	}
 }
 
+// keys types into an element. chromedp's own SendKeys reads the attributes of
+// elements while the page changes them, which the race detector reports.
+func (b *browser) keys(selector, keys string) {
+	b.t.Helper()
+	_ = eval[bool](b, fmt.Sprintf(`document.querySelector(%q).focus(), true`, selector))
+	b.run(chromedp.KeyEvent(keys))
+}
+
 func (b *browser) text(want string) {
 	b.t.Helper()
 	b.until(fmt.Sprintf(`document.body.innerText.includes(%q)`, want))
@@ -233,7 +241,7 @@ func TestInABrowserTheSliderMovesAllTogether(t *testing.T) {
 	b.until(`document.querySelector('[data-element-id="location"]').classList.contains("undone")`)
 	b.until(`document.querySelector('[data-element-id="validation"]').classList.contains("failed")`)
 	// To before the undo, by keyboard.
-	b.run(chromedp.Focus("#slider"), chromedp.SendKeys("#slider", kb.Home), chromedp.SendKeys("#slider", kb.ArrowRight+kb.ArrowRight+kb.ArrowRight))
+	b.keys("#slider", kb.Home+kb.ArrowRight+kb.ArrowRight+kb.ArrowRight)
 	b.until(`document.querySelector("#moment .state").textContent === "running"`)
 	b.until(`document.querySelector('[data-element-id="location"]').classList.contains("done")`)
 	b.until(`document.querySelector('[data-element-id="validation"]').classList.contains("at")`)
@@ -257,7 +265,8 @@ func TestInABrowserAnIncidentIsRetried(t *testing.T) {
 	b.text("no-answer")
 	b.sound("incidents")
 	b.picture("incidents")
-	b.run(chromedp.SendKeys(`input[name=reason]`, "the store is up again"), chromedp.Click(`button[value=retry]`))
+	b.keys("input[name=reason]", "the store is up again")
+	b.run(chromedp.Click(chromedp.CSS(`button[value=retry]`)))
 	b.text("done, at ")
 	b.system.Undone("d", "location", 2, events.Completed)
 	b.text("Nothing waits")
@@ -311,7 +320,7 @@ func TestInABrowserAnExportedPageWorksAlone(t *testing.T) {
 	b.run(chromedp.Navigate("file://" + path))
 	b.until(`document.body.dataset.ready === "true"`)
 	b.until(`document.querySelector("#state").textContent.startsWith("rejected")`)
-	b.run(chromedp.Focus(chromedp.CSS("#slider")), chromedp.SendKeys(chromedp.CSS("#slider"), kb.Home))
+	b.keys("#slider", kb.Home)
 	b.until(`document.querySelector("#state").textContent === "running"`)
 	b.until(`document.querySelector('[data-element-id="location"]').classList.contains("at")`)
 	b.sound("exported page")
@@ -326,8 +335,10 @@ func TestInABrowserATaskIsClaimedAndCompleted(t *testing.T) {
 	b.sound("tasks")
 	b.picture("tasks")
 	fill := func(verb string) {
-		b.run(chromedp.SendKeys(chromedp.CSS(`input[name=actor]`), "ann"), chromedp.SendKeys(chromedp.CSS(`input[name=groups]`), "accounting"),
-			chromedp.SendKeys(chromedp.CSS(`select[name=field-approved]`), "yes"), chromedp.Click(chromedp.CSS(`button[value=`+verb+`]`)))
+		b.keys("input[name=actor]", "ann")
+		b.keys("input[name=groups]", "accounting")
+		b.keys("select[name=field-approved]", "yes")
+		b.run(chromedp.Click(chromedp.CSS(`button[value=` + verb + `]`)))
 	}
 	fill("claim")
 	b.text("claimed by ann")
