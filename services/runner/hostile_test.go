@@ -58,7 +58,9 @@ func (s *stage) foreign(e events.Event, trace string, data string) {
 }
 
 func TestAnInputThatCannotBeReadFailsTheVisit(t *testing.T) {
-	done := func(step events.StepID) events.Event { return events.Event{Slot: slot(step, events.Outcome), Result: events.Completed} }
+	done := func(step events.StepID) events.Event {
+		return events.Event{Slot: slot(step, events.Outcome), Result: events.Completed}
+	}
 	submitted := events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted)}
 	for name, tt := range map[string]struct {
 		story func(s *stage)

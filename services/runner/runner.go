@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -114,7 +115,7 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 	return &Runner{
 		service: service, handler: h, log: log, definitions: definitions, conf: conf,
 		worker: rand.Text()[:16], keeper: keeper{held: make(map[*events.Delivery]struct{})},
-		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery)},
+		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery, 2*log.Shards()*conf.Concurrency)},
 	}, nil
 }
 
@@ -133,10 +134,23 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return r.watch(inner, cues, commands) })
 	g.Go(func() error { return r.keeper.run(inner, r.conf.Drain) })
-	for shard := range r.log.Shards() {
-		g.Go(func() error { return r.follow(inner, cues, r.service, shard, start) })
-		g.Go(func() error { return r.follow(inner, commands, catalog.CommandQueue(r.service), shard, start) })
+	var following sync.WaitGroup
+	follow := func(ready <-chan struct{}, queue string, shard int) {
+		following.Add(1)
+		g.Go(func() error {
+			defer following.Done()
+			return r.follow(inner, ready, queue, shard, start)
+		})
 	}
+	for shard := range r.log.Shards() {
+		follow(cues, r.service, shard)
+		follow(commands, catalog.CommandQueue(r.service), shard)
+	}
+	g.Go(func() error {
+		following.Wait()
+		r.giveBack()
+		return nil
+	})
 	if err := g.Wait(); ctx.Err() == nil {
 		return err
 	}
@@ -197,17 +211,33 @@ func (r *Runner) follow(ctx context.Context, ready <-chan struct{}, queue string
 			}
 			return fmt.Errorf("runner: queue %s of shard %d: %w", queue, shard, err)
 		}
+		r.keeper.hold(&d)
 		if err := r.workers.give(ctx, &d, start); err != nil {
+			r.keeper.drop(&d)
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
+// giveBack lets others have at once what no worker has begun.
+func (r *Runner) giveBack() {
+	for {
+		select {
+		case d := <-r.workers.hand:
+			r.keeper.drop(d)
+			if err := d.Nak(0); err != nil {
+				r.conf.Logger.Warn("give back", "event", d.Event.ID(), "error", err)
+			}
+		default:
+			return
+		}
+	}
+}
+
 // deliver handles one delivery. Its ctx outlives that of Run, so that work at
 // hand is finished.
 func (r *Runner) deliver(ctx context.Context, d *events.Delivery) {
-	r.keeper.hold(d)
 	defer r.keeper.drop(d)
 	err := r.handle(ctx, d)
 	if err == nil {

@@ -14,22 +14,18 @@ import (
 type workers struct {
 	most    int
 	started atomic.Int64
-	hand    chan *events.Delivery
+	hand    chan *events.Delivery // has room for all that may be with the runner
 }
 
-// give hands a delivery to a worker that is free, or starts one; if that would
-// be too many, it waits until one is free.
+// give hands a delivery to the workers, and starts one more if there may be.
 func (w *workers) give(ctx context.Context, d *events.Delivery, start func(*events.Delivery)) error {
-	select {
-	case w.hand <- d:
-		return nil
-	default:
+	if w.started.Load() < int64(w.most) {
+		if w.started.Add(1) <= int64(w.most) {
+			start(d)
+			return nil
+		}
+		w.started.Add(-1)
 	}
-	if w.started.Add(1) <= int64(w.most) {
-		start(d)
-		return nil
-	}
-	w.started.Add(-1)
 	select {
 	case w.hand <- d:
 		return nil
@@ -43,6 +39,9 @@ func (w *workers) run(ctx context.Context, d *events.Delivery, deliver func(*eve
 	defer w.started.Add(-1)
 	for {
 		deliver(d)
+		if ctx.Err() != nil {
+			return
+		}
 		select {
 		case d = <-w.hand:
 		case <-ctx.Done():
@@ -52,7 +51,8 @@ func (w *workers) run(ctx context.Context, d *events.Delivery, deliver func(*eve
 }
 
 // keeper starts the ack wait of the deliveries at hand anew, so that nobody
-// else gets them while they are worked on.
+// else gets them while they are worked on or wait for a worker: each time that
+// one is handed out counts as an attempt.
 type keeper struct {
 	mu   sync.Mutex
 	held map[*events.Delivery]struct{}
