@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -96,7 +97,8 @@ type Runner struct {
 	log         Log
 	definitions Definitions
 	conf        Config
-	worker      string // nonce that tells this runner's events from another's
+	worker      string // tells this runner's events from another's
+	attempts    atomic.Uint64
 	keeper      keeper
 	workers     workers
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -161,19 +162,39 @@ func fit(result events.Result, data events.RawData) (events.Result, []byte, erro
 func (r *Runner) event(slot events.Slot, cue *events.Event, result events.Result, data []byte) events.Event {
 	return events.Event{
 		Slot: slot, Result: result, Source: events.SourceService(r.service), Time: time.Now().UTC().Truncate(time.Millisecond),
-		Cause: cue.ID(), Worker: r.worker, Trace: cue.Trace, Data: data,
+		Cause: cue.ID(), Worker: r.nonce(), Trace: cue.Trace, Data: data,
 	}
 }
 
-// lost deals with a slot that another has written. If that is no success, what
-// this service may have done is undone at once: the document went another way.
+// nonce tells one attempt's event from that of another, by the same runner
+// too: one that finds its like in the slot has not written it, and what it did
+// may have come after that was undone.
+func (r *Runner) nonce() string {
+	return r.worker + "-" + strconv.FormatUint(r.attempts.Add(1), 36)
+}
+
+// lost deals with a slot that another attempt has written. If that is no
+// success, or one that is to be undone, what this service may have done is
+// undone at once: the document went another way.
 func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
-	if standing.Result == events.Completed || j.node.Undo == nil || j.node.Undo.Service != r.service {
+	if j.node.Undo == nil || j.node.Undo.Service != r.service {
 		return nil
+	}
+	if standing.Result == events.Completed {
+		_, err := r.log.Read(ctx, j.slot.Of(events.Undo))
+		if errors.Is(err, events.ErrNotFound) {
+			return nil // an undo that comes later finds what was done
+		}
+		if err != nil && !errors.Is(err, events.ErrBadEvent) {
+			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
+		}
 	}
 	visit, err := j.visit()
 	if err != nil {
 		return nil //nolint:nilerr // without an input nothing was done
+	}
+	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
+		visit.Output = data.Output
 	}
 	if err := r.callUndo(ctx, visit); err != nil {
 		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
