@@ -314,3 +314,35 @@ func TestAFileIsOpenedThroughItsDocumentOnly(t *testing.T) {
 	}
 	c.want(c.get("/v1/documents/other"+path), http.StatusNotFound)
 }
+
+// endless is a body that does not end.
+type endless struct{ read int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += int64(len(p))
+	return len(p), nil
+}
+
+func TestAnEndlessBodyCostsABoundedAmount(t *testing.T) {
+	c := start(t, api.Config{MaxUpload: 1 << 20})
+	for path, contentType := range map[string]string{
+		"/v1/documents": "application/json", "/v1/documents ": "multipart/form-data; boundary=x", "/v1/documents/d/cancel": "application/json",
+	} {
+		body := &endless{}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+strings.TrimSpace(path), io.NopCloser(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", contentType)
+		response, err := http.DefaultClient.Do(r)
+		if err == nil {
+			_ = response.Body.Close() // what matters is what was read
+			if response.StatusCode < 400 {
+				t.Errorf("%s: status %d for a body that does not end", path, response.StatusCode)
+			}
+		}
+		if body.read > 16<<20 {
+			t.Errorf("%s: %d bytes of the body were read", path, body.read)
+		}
+	}
+}
