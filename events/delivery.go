@@ -12,6 +12,7 @@ type Delivery struct {
 	Event   Event
 	Bad     error // why the message is no event; nil if it is one
 	Attempt int   // how often it was handed out, from 1
+	Again   bool  // a queue that was lost since may have handed it out already
 	Message       // as the log holds it
 	Receipt
 }

@@ -41,6 +41,7 @@ type cues struct {
 	most  int
 	out   atomic.Int64  // deliveries with the caller
 	freed chan struct{} // says that out has fallen
+	since time.Time     // when the consumer was made: it does not know what one before it had handed out
 	yield func(events.Delivery, error) bool
 }
 
@@ -110,7 +111,7 @@ func (c *cues) hand(m *nats.Msg) (more bool) {
 		return true
 	}
 	c.out.Add(1)
-	d.Receipt = &receipt{c: c, msg: m}
+	d.Receipt, d.Again = &receipt{c: c, msg: m}, d.Event.At.Before(c.since)
 	return c.yield(d, nil)
 }
 
@@ -129,22 +130,31 @@ func (c *cues) again(ctx context.Context, p *puller, why string) error {
 	}
 }
 
-// exists makes the queue's consumer anew if it is gone.
+// exists makes the queue's consumer anew if it is gone, and notes since when
+// there is one.
 func (c *cues) exists(ctx context.Context) error {
-	has, err := c.l.filters(ctx, c.queue, c.shard)
-	if err != nil || has != nil {
-		return err
+	for {
+		info, err := c.l.consumer(ctx, c.queue, c.shard)
+		if err != nil {
+			return err
+		}
+		if info != nil {
+			c.since = info.Created
+			return nil
+		}
+		filters, _, err := c.l.remembered(ctx, c.queue)
+		if err != nil {
+			return err
+		}
+		if len(filters) == 0 {
+			return fmt.Errorf("queue was never prepared: %w", events.ErrNotFound)
+		}
+		c.l.log.Warn("natslog: the queue's consumer is gone; it is made anew and delivers everything again",
+			"queue", c.queue, "shard", c.shard)
+		if err := c.l.provide(ctx, c.queue, c.shard, filters); err != nil {
+			return err
+		}
 	}
-	filters, _, err := c.l.remembered(ctx, c.queue)
-	if err != nil {
-		return err
-	}
-	if len(filters) == 0 {
-		return fmt.Errorf("queue was never prepared: %w", events.ErrNotFound)
-	}
-	c.l.log.Warn("natslog: the queue's consumer is gone; it is made anew and delivers everything again",
-		"queue", c.queue, "shard", c.shard)
-	return c.l.provide(ctx, c.queue, c.shard, filters)
 }
 
 // A receipt answers a delivery of a consumer.

@@ -121,7 +121,7 @@ func TestADeletedConsumerIsMadeAnew(t *testing.T) {
 		}
 	}
 	write(0)
-	seen := map[events.DocumentID]bool{}
+	seen, repeated := map[events.DocumentID]bool{}, false
 	for d, err := range l.Cues(ctx, "q", 0, 4) {
 		if err != nil {
 			t.Fatal(err)
@@ -130,10 +130,20 @@ func TestADeletedConsumerIsMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		if seen[d.Event.Slot.Document] {
+			if !d.Again || d.Attempt != 1 {
+				t.Errorf("%s comes from another consumer in attempt %d, Again is %v; want true in the first", d.Event.ID(), d.Attempt, d.Again)
+			}
+			repeated = true
 			continue // a new consumer begins at the beginning
 		}
 		seen[d.Event.Slot.Document] = true
+		if len(seen) == 1 && d.Again {
+			t.Error("the first event was never handed out before, and Again is true")
+		}
 		if len(seen) == 3 {
+			if !repeated {
+				t.Error("nothing came again")
+			}
 			return
 		}
 		if err := js.DeleteConsumer(ctx, "DOCSAGA_0", "q"); err != nil {

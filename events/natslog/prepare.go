@@ -145,6 +145,19 @@ func (l *Log) provide(ctx context.Context, queue string, shard int, filters []st
 
 // filters returns what the queue's consumer selects; nil if there is none.
 func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, error) {
+	info, err := l.consumer(ctx, queue, shard)
+	if err != nil || info == nil {
+		return nil, err
+	}
+	if filter := info.Config.FilterSubject; filter != "" {
+		return []string{filter}, nil
+	}
+	return slices.Sorted(slices.Values(info.Config.FilterSubjects)), nil
+}
+
+// consumer returns what the server says about the queue's consumer; nil if
+// there is none.
+func (l *Log) consumer(ctx context.Context, queue string, shard int) (*jetstream.ConsumerInfo, error) {
 	var consumer jetstream.Consumer
 	err := retry(ctx, func(ctx context.Context) (err error) {
 		consumer, err = l.js.Consumer(ctx, shardName(shard), queue)
@@ -156,11 +169,7 @@ func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	conf := consumer.CachedInfo().Config
-	if conf.FilterSubject != "" {
-		return []string{conf.FilterSubject}, nil
-	}
-	return slices.Sorted(slices.Values(conf.FilterSubjects)), nil
+	return consumer.CachedInfo(), nil
 }
 
 // lock makes the caller the only one that changes the queue's consumers.

@@ -17,6 +17,7 @@ import (
 type stutter struct {
 	*memlog.Log
 	after time.Duration
+	again bool // it says that it may have been
 }
 
 type nobody struct{}
@@ -33,7 +34,7 @@ func (l stutter) Cues(ctx context.Context, queue string, shard, inFlight int) it
 			}
 			if queue == "left" {
 				pass(l.after)
-				d.Receipt = nobody{}
+				d.Receipt, d.Again = nobody{}, l.again
 				if !yield(d, nil) {
 					return
 				}
@@ -58,7 +59,7 @@ func (s *stage) run(l runner.Log, h runner.Handler) {
 func TestWhatIsDoneAgainAfterItsUndoIsUndoneAgain(t *testing.T) {
 	play(t, func(s *stage) {
 		h := &fake{do: always(`{"n":1}`)}
-		s.run(stutter{s.log, time.Minute}, h)
+		s.run(stutter{Log: s.log, after: time.Minute}, h)
 		s.submit()
 		s.outcome(slot("left", events.Outcome))
 		s.write(events.Event{Slot: slot("left", events.Undo), Data: []byte(`{"output":{"n":1}}`)})
@@ -78,11 +79,23 @@ func TestWhatIsDoneAgainAfterItsUndoIsUndoneAgain(t *testing.T) {
 func TestWhatIsDoneAgainAndStandsIsLeftAlone(t *testing.T) {
 	play(t, func(s *stage) {
 		h := &fake{do: always(`{"n":1}`)}
-		s.run(stutter{s.log, time.Minute}, h)
+		s.run(stutter{Log: s.log, after: time.Minute}, h)
 		s.submit()
 		pass(2 * time.Minute)
 		if len(h.visits) != 2 || len(h.undone) != 0 {
 			t.Errorf("done %d times and undone %d times, want two and none", len(h.visits), len(h.undone))
+		}
+	})
+}
+
+func TestWhatAQueueMadeAnewHandsOutIsNotDoneAgain(t *testing.T) {
+	play(t, func(s *stage) {
+		h := &fake{do: always(`{"n":1}`)}
+		s.run(stutter{Log: s.log, after: time.Minute, again: true}, h)
+		s.submit()
+		pass(2 * time.Minute)
+		if len(h.visits) != 1 || len(h.undone) != 0 {
+			t.Errorf("done %d times and undone %d times, want once and not at all: the slot is taken", len(h.visits), len(h.undone))
 		}
 	})
 }

@@ -48,6 +48,7 @@ type job struct {
 	context    json.RawMessage // an object: the outputs of the steps before, by step
 	unread     error           // why the context cannot be read from what came before
 	attempt    int
+	again      bool // see [events.Delivery]
 }
 
 // handle does what a delivery asks for. After an error it must come again.
@@ -69,7 +70,7 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 		return err
 	}
 	for _, j := range jobs {
-		j.attempt = d.Attempt
+		j.attempt, j.again = d.Attempt, d.Again
 		if err := r.do(ctx, j); err != nil {
 			return err
 		}
@@ -79,7 +80,7 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 
 // do does one visit and writes what became of it.
 func (r *Runner) do(ctx context.Context, j job) error {
-	if j.attempt > 1 {
+	if j.attempt > 1 || j.again {
 		standing, err := r.log.Read(ctx, j.slot)
 		if err == nil || errors.Is(err, events.ErrBadEvent) {
 			return r.lost(ctx, j, &standing)
