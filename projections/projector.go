@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
@@ -39,6 +40,7 @@ type shard struct {
 	mu      sync.Mutex
 	applied uint64
 	changed chan struct{} // closed when applied changes
+	wanted  chan struct{} // says that somebody waits for more
 }
 
 // New returns a projector. Feed it with feed.Run.
@@ -51,7 +53,7 @@ func (p *Projector) shard(number int) *shard {
 	defer p.mu.Unlock()
 	s := p.shards[number]
 	if s == nil {
-		s = &shard{number: number, changed: make(chan struct{})}
+		s = &shard{number: number, changed: make(chan struct{}), wanted: make(chan struct{}, 1)}
 		p.shards[number] = s
 	}
 	return s
@@ -99,12 +101,37 @@ func (p *Projector) Apply(ctx context.Context, number int, batch []events.Delive
 		}
 		err := p.apply(ctx, s, batch)
 		if err == nil {
+			s.rest(ctx, batch)
 			return nil
 		}
 		s.read = false
 		if !errors.Is(err, ErrMoved) || ctx.Err() != nil {
 			return fmt.Errorf("projections: shard %d after %d: %w", number, s.seq, err)
 		}
+	}
+}
+
+// A batch of between few and many events that were stored just now says that
+// documents come faster than one by one, but that the projector keeps up. It
+// then rests before the next, unless somebody waits: what a document goes
+// through meanwhile is one change of its rows instead of several.
+const (
+	few     = 100
+	many    = 2000
+	justNow = time.Second
+	rest    = 300 * time.Millisecond
+)
+
+func (s *shard) rest(ctx context.Context, batch []events.Delivery) {
+	if len(batch) < few || len(batch) > many || time.Since(batch[len(batch)-1].Event.At).Abs() > justNow {
+		return
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.wanted:
+	case <-ctx.Done():
 	}
 }
 
@@ -223,6 +250,10 @@ func (p *Projector) Wait(ctx context.Context, position events.Position) error {
 		s.mu.Unlock()
 		if applied >= position.Seq {
 			return nil
+		}
+		select {
+		case s.wanted <- struct{}{}:
+		default:
 		}
 		select {
 		case <-changed:
