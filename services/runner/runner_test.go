@@ -52,6 +52,7 @@ type fake struct {
 	times  []time.Time
 	undone []runner.Visit
 	refuse int // how many undos fail
+	words  string
 }
 
 func (f *fake) Do(ctx context.Context, v runner.Visit) (any, error) {
@@ -67,7 +68,7 @@ func (f *fake) Undo(_ context.Context, v runner.Visit) error {
 	f.undone = append(f.undone, v)
 	if f.refuse > 0 {
 		f.refuse--
-		return errors.New("the undo does not work today")
+		return errors.New("the undo does not work today" + f.words)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"iter"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +97,57 @@ func TestWhatAQueueMadeAnewHandsOutIsNotDoneAgain(t *testing.T) {
 		pass(2 * time.Minute)
 		if len(h.visits) != 1 || len(h.undone) != 0 {
 			t.Errorf("done %d times and undone %d times, want once and not at all: the slot is taken", len(h.visits), len(h.undone))
+		}
+	})
+}
+
+func TestAnUndoThatKillsItsWorkersIsFailedWithoutBeingRun(t *testing.T) {
+	play(t, func(s *stage) {
+		s.write(events.Event{Slot: slot("left", events.Undo), Data: []byte(`{}`)})
+		shard := events.Shard("d", s.log.Shards())
+		for range 9 { // twice the three retries, and the margin of three
+			for _, err := range s.log.Cues(s.ctx, catalog.CommandQueue("left"), shard, 1) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				break // the worker dies with it
+			}
+			pass(31 * time.Second)
+		}
+		h := &fake{}
+		s.host("left", h, runner.Config{})
+		e, data := s.outcome(slot("left", events.Undone))
+		if e.Result != events.Failed || data.Error.Code != runner.CodePoison || len(h.undone) != 0 {
+			t.Errorf("undone is %v with %+v after %d calls, want failed as poison without a call", e.Result, data.Error, len(h.undone))
+		}
+	})
+}
+
+func TestAnUndoThatSaysTooMuchIsFailedAllTheSame(t *testing.T) {
+	play(t, func(s *stage) {
+		s.host("left", &fake{refuse: 100, words: strings.Repeat("x", 2*events.MaxData)}, runner.Config{})
+		s.write(events.Event{Slot: slot("left", events.Undo), Data: []byte(`{}`)})
+		if e, data := s.outcome(slot("left", events.Undone)); e.Result != events.Failed || data.Error.Code != runner.CodeError {
+			t.Errorf("undone is %v with %.100s, want failed for an error", e.Result, e.Data)
+		}
+	})
+}
+
+func TestAnUndoThatWasAnsweredIsNotDoneAgain(t *testing.T) {
+	play(t, func(s *stage) {
+		h := &fake{}
+		s.write(events.Event{Slot: slot("left", events.Undo), Data: []byte(`{}`)})
+		for _, err := range s.log.Cues(s.ctx, catalog.CommandQueue("left"), events.Shard("d", s.log.Shards()), 1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			break // the worker answers, and dies before its acknowledgement
+		}
+		s.write(events.Event{Slot: slot("left", events.Undone), Result: events.Completed})
+		s.host("left", h, runner.Config{})
+		pass(2 * time.Minute)
+		if len(h.undone) != 0 {
+			t.Errorf("%d undos, want none: the slot is taken", len(h.undone))
 		}
 	})
 }

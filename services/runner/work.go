@@ -81,12 +81,10 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 // do does one visit and writes what became of it.
 func (r *Runner) do(ctx context.Context, j job) error {
 	if j.attempt > 1 || j.again {
-		standing, err := r.log.Read(ctx, j.slot)
-		if err == nil || errors.Is(err, events.ErrBadEvent) {
+		if standing, taken, err := r.standing(ctx, j.slot); err != nil {
+			return err
+		} else if taken {
 			return r.lost(ctx, j, &standing)
-		}
-		if !errors.Is(err, events.ErrNotFound) {
-			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 		}
 	}
 	data := events.RawData{Context: j.context}
@@ -174,72 +172,6 @@ func (r *Runner) nonce() string {
 	return r.worker + "-" + strconv.FormatUint(r.attempts.Add(1), 36)
 }
 
-// lost deals with a slot that another attempt has written. If that is no
-// success, or one that is to be undone, what this service may have done is
-// undone at once: the document went another way.
-func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
-	if j.node.Undo == nil || j.node.Undo.Service != r.service {
-		return nil
-	}
-	if standing.Result == events.Completed {
-		_, err := r.log.Read(ctx, j.slot.Of(events.Undo))
-		if errors.Is(err, events.ErrNotFound) {
-			return nil // an undo that comes later finds what was done
-		}
-		if err != nil && !errors.Is(err, events.ErrBadEvent) {
-			return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
-		}
-	}
-	visit, err := j.visit()
-	if err != nil {
-		return nil //nolint:nilerr // without an input nothing was done
-	}
-	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
-		visit.Output = data.Output
-	}
-	if err := r.callUndo(ctx, visit); err != nil {
-		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
-	}
-	return nil
-}
-
-// undo does what an undo command asks for and writes what became of it.
-func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *events.Delivery) error {
-	e := &d.Event
-	node, ok := definition.Node(e.Slot.Step)
-	if !ok {
-		return nil
-	}
-	data, err := events.ParseData(e.Data)
-	slot := e.Slot
-	slot.Kind = events.Undone
-	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt, unread: err}
-	j.vars = saga.Vars{Data: e.Data, Now: e.At}
-	if _, err := j.carry(data.Context); err != nil {
-		return err
-	}
-	visit, err := j.visit()
-	if err == nil {
-		visit.Output = data.Output
-		err = r.callUndo(ctx, visit)
-	}
-	result, answer := events.Completed, events.Data{}
-	if err != nil {
-		if d.Attempt < 2*r.retries(j.node) || ctx.Err() != nil {
-			return err
-		}
-		result, answer.Error = events.Failed, &events.Error{Code: CodeError, Message: err.Error()}
-	}
-	raw, err := answer.Marshal()
-	if err != nil {
-		return fmt.Errorf("runner: %s: %w", slot.ID(), err)
-	}
-	if _, err := r.log.Write(ctx, r.event(slot, e, result, raw)); err != nil && !errors.Is(err, events.ErrTaken) {
-		return fmt.Errorf("runner: %w", err)
-	}
-	return nil
-}
-
 // visit returns what the handler is given.
 func (j *job) visit() (Visit, error) {
 	v := Visit{
@@ -291,13 +223,6 @@ func (j *job) mapped(output json.RawMessage) (json.RawMessage, error) {
 		return nil, fmt.Errorf("runner: output of %s: %w", j.slot.Step, err)
 	}
 	return saga.Map(j.node.Outputs, saga.Vars{Step: j.slot.Step, Data: raw, Now: j.cue.At})
-}
-
-func (r *Runner) callUndo(ctx context.Context, v Visit) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.conf.Timeout)
-	defer cancel()
-	defer r.recovered(&err)
-	return r.handler.Undo(ctx, v)
 }
 
 func (r *Runner) recovered(err *error) {

@@ -1,0 +1,111 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// standing returns what is in a slot, if it is taken.
+func (r *Runner) standing(ctx context.Context, slot events.Slot) (e events.Event, taken bool, err error) {
+	e, err = r.log.Read(ctx, slot)
+	switch {
+	case err == nil, errors.Is(err, events.ErrBadEvent):
+		return e, true, nil
+	case errors.Is(err, events.ErrNotFound):
+		return e, false, nil
+	}
+	return e, false, fmt.Errorf("runner: %s: %w", slot.ID(), err)
+}
+
+// lost deals with a slot that another attempt has written. If that is no
+// success, or one that is to be undone, what this service may have done is
+// undone at once: the document went another way.
+func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
+	if j.node.Undo == nil || j.node.Undo.Service != r.service {
+		return nil
+	}
+	if standing.Result == events.Completed {
+		_, commanded, err := r.standing(ctx, j.slot.Of(events.Undo))
+		if err != nil || !commanded {
+			return err // an undo that comes later finds what was done
+		}
+	}
+	visit, err := j.visit()
+	if err != nil {
+		return nil //nolint:nilerr // without an input nothing was done
+	}
+	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
+		visit.Output = data.Output
+	}
+	if err := r.callUndo(ctx, visit); err != nil {
+		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
+	}
+	return nil
+}
+
+// undo does what an undo command asks for and writes what became of it.
+func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *events.Delivery) error {
+	e := &d.Event
+	node, ok := definition.Node(e.Slot.Step)
+	if !ok {
+		return nil
+	}
+	slot := e.Slot
+	slot.Kind = events.Undone
+	if d.Attempt > 1 || d.Again {
+		if _, taken, err := r.standing(ctx, slot); err != nil || taken {
+			return err
+		}
+	}
+	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt}
+	result, answer := events.Completed, events.RawData{}
+	switch most := 2 * r.retries(j.node); {
+	case d.Attempt > most+poisonMargin:
+		result, answer.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", d.Attempt)}
+	default:
+		err := r.undoCommanded(ctx, j)
+		if err != nil && (d.Attempt < most || ctx.Err() != nil) {
+			return err
+		}
+		if err != nil {
+			result, answer.Error = events.Failed, &events.Error{Code: CodeError, Message: err.Error()}
+		}
+	}
+	result, raw, err := fit(result, answer)
+	if err != nil {
+		return fmt.Errorf("runner: %s: %w", slot.ID(), err)
+	}
+	if _, err := r.log.Write(ctx, r.event(slot, e, result, raw)); err != nil && !errors.Is(err, events.ErrTaken) {
+		return fmt.Errorf("runner: %w", err)
+	}
+	return nil
+}
+
+// undoCommanded calls the handler with what the command carries.
+func (r *Runner) undoCommanded(ctx context.Context, j job) error {
+	data, err := events.ParseData(j.cue.Data)
+	if err != nil {
+		return fmt.Errorf("runner: %w", err)
+	}
+	j.vars = saga.Vars{Data: j.cue.Data, Now: j.cue.At}
+	if _, err := j.carry(data.Context); err != nil {
+		return err
+	}
+	visit, err := j.visit()
+	if err != nil {
+		return err
+	}
+	visit.Output = data.Output
+	return r.callUndo(ctx, visit)
+}
+
+func (r *Runner) callUndo(ctx context.Context, v Visit) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.conf.Timeout)
+	defer cancel()
+	defer r.recovered(&err)
+	return r.handler.Undo(ctx, v)
+}
