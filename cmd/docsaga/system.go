@@ -194,7 +194,11 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		readers = append(readers, a)
 	}
 	if p.coordinator {
-		c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Logger: s.app.settings.logger})
+		outside, err := s.outside(ctx, g)
+		if err != nil {
+			return release, err
+		}
+		c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger})
 		if err != nil {
 			return release, fmt.Errorf("coordinator: %w", err)
 		}
