@@ -119,6 +119,9 @@ func (j *job) replay(history []events.Event) (saga.State, error) {
 		if e.Position.Seq > j.cue.Position.Seq {
 			break
 		}
+		if e.Slot.Definition != j.definition.Name || e.Slot.Version != j.definition.Version {
+			continue // somebody has submitted the document twice, past the log's checks
+		}
 		if e.Result == events.Completed && e.Slot.Kind == events.Outcome || e.Slot.Kind == events.Submitted {
 			data, err := events.ParseData(e.Data)
 			if err != nil {

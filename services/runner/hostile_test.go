@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga/catalog"
 	"github.com/docsaga/docsaga/services/runner"
 )
 
@@ -106,6 +107,47 @@ func TestATraceThatNoEventCanCarryEndsThere(t *testing.T) {
 		s.foreign(events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted)}, "00-a b", `{}`)
 		if e, _ := s.outcome(slot("left", events.Outcome)); e.Result != events.Completed || e.Trace != "" {
 			t.Errorf("left is %v with trace %q, want completed without one", e.Result, e.Trace)
+		}
+	})
+}
+
+func TestACueThatIsNoEventFailsWhatItAsksFor(t *testing.T) {
+	for name, tt := range map[string]struct{ cue, answer events.Slot }{
+		"submission": {events.DocumentSlot("flow", 1, "d", events.Submitted), slot("left", events.Outcome)},
+		"redo":       {slot("left", events.Redo), slot("left", events.Outcome)},
+		"undo":       {slot("left", events.Undo), slot("left", events.Undone)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *stage) {
+				h := &fake{do: always(`{}`)}
+				s.host("left", h, runner.Config{})
+				s.log.Put(tt.cue.Subject(), nil, []byte(`{"output":{"x":1}}`))
+				e, _ := s.outcome(tt.answer)
+				if e.Result != events.Failed || len(h.visits)+len(h.undone) != 0 {
+					t.Errorf("%s is %v after %d calls, want failed without one", e.ID(), e.Result, len(h.visits)+len(h.undone))
+				}
+			})
+		})
+	}
+}
+
+func TestAJoinLooksAtItsOwnDefinitionOnly(t *testing.T) {
+	play(t, func(s *stage) {
+		if _, err := catalog.Deploy(s.ctx, s.log, []byte(flow+"<!-- another -->")); err != nil {
+			t.Fatal(err)
+		}
+		last := &fake{do: always(`{}`)}
+		s.host("last", last, runner.Config{})
+		s.submit()
+		s.foreign(events.Event{Slot: events.DocumentSlot("flow", 2, "d", events.Submitted)}, "", `{}`)
+		other := slot("left", events.Outcome)
+		other.Version = 2
+		s.write(events.Event{Slot: slot("left", events.Outcome), Result: events.Completed, Data: []byte(`{"output":{"n":40}}`)})
+		s.foreign(events.Event{Slot: other, Result: events.Completed}, "", `{"output":{"n":1000}}`)
+		s.write(events.Event{Slot: slot("right", events.Outcome), Result: events.Completed, Data: []byte(`{"output":{"n":2}}`)})
+		s.outcome(slot("last", events.Outcome))
+		if string(last.visits[0].Input) != `{"of":{"sum":42}}` {
+			t.Errorf("last got %s, want the sum of its own branches", last.visits[0].Input)
 		}
 	})
 }

@@ -61,7 +61,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 			return err
 		}
 	}
-	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt}
+	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt, unread: d.Bad}
 	result, answer := events.Completed, events.RawData{}
 	switch most := 2 * r.retries(j.node); {
 	case d.Attempt > most+poisonMargin:
@@ -88,6 +88,9 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 // undoCommanded calls the handler with what the command carries.
 func (r *Runner) undoCommanded(ctx context.Context, j job) error {
 	data, err := events.ParseData(j.cue.Data)
+	if err == nil {
+		err = j.unread
+	}
 	if err != nil {
 		return fmt.Errorf("runner: %w", err)
 	}

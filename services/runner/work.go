@@ -53,10 +53,12 @@ type job struct {
 
 // handle does what a delivery asks for. After an error it must come again.
 func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
-	e := &d.Event
+	e, ok := d.Fact()
 	if d.Bad != nil {
-		r.conf.Logger.Error("cue is no event; left to the coordinator", "event", e.ID(), "error", d.Bad)
-		return nil //nolint:nilerr // logged; its slot is taken, and all readers take it for a failure
+		r.conf.Logger.Error("cue is no event", "event", d.Event.ID(), "error", d.Bad)
+	}
+	if !ok {
+		return nil
 	}
 	definition, err := r.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
 	if err != nil {
@@ -71,6 +73,9 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	}
 	for _, j := range jobs {
 		j.attempt, j.again = d.Attempt, d.Again
+		if d.Bad != nil { // what it opened is open for all readers, so it must be decided
+			j.unread = d.Bad
+		}
 		if err := r.do(ctx, j); err != nil {
 			return err
 		}
