@@ -92,7 +92,9 @@ func FuzzOnward(f *testing.F) {
 func TestRawDataMarshalsAsDataDoes(t *testing.T) {
 	wrong := &Error{Code: "c", Message: "a < b"}
 	for _, d := range []Data{
-		{}, {Output: json.RawMessage(`{"n":1}`)}, {Error: wrong},
+		{},
+		{Output: json.RawMessage(`{"n":1}`)},
+		{Error: wrong},
 		{Output: json.RawMessage(`1`), Context: map[StepID]json.RawMessage{"a": json.RawMessage(`2`)}, Error: wrong},
 		{Context: map[StepID]json.RawMessage{}},
 	} {

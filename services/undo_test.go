@@ -97,6 +97,7 @@ func (r *rig) left(step string) (n uint64) {
 type store interface {
 	Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error)
 	Open(ctx context.Context, document events.DocumentID, f events.File) (io.ReadCloser, error)
+	Last(ctx context.Context, document events.DocumentID, step events.StepID) (events.File, error)
 	Release(ctx context.Context, document events.DocumentID, step events.StepID) error
 }
 
@@ -184,8 +185,11 @@ func (r *rig) services() []service {
 	return []service{
 		{"location", func(f store) (runner.Handler, error) { return location.New(location.Config{Roots: []string{r.dir}}, f) }, map[string]any{"location": "a.pdf"}, 1},
 		{"parsing", func(f store) (runner.Handler, error) { return parsing.New(parsing.Config{}, f, r.pool) }, map[string]any{"file": pdf}, 4},
-		{"validation", func(f store) (runner.Handler, error) { return validation.New(validation.Config{}, f) },
-			map[string]any{"parsing": map[string]any{"attachments": []any{map[string]any{"name": "factur-x.xml", "mediaType": "application/xml", "file": xml}}}}, 1},
+		{
+			"validation", func(f store) (runner.Handler, error) { return validation.New(validation.Config{}, f) },
+			map[string]any{"parsing": map[string]any{"attachments": []any{map[string]any{"name": "factur-x.xml", "mediaType": "application/xml", "file": xml}}}},
+			1,
+		},
 	}
 }
 
@@ -222,6 +226,28 @@ func TestUndoLeavesNothingTwiceInARowAndBeforeItsDo(t *testing.T) {
 	}
 	if r.left("document") == 0 {
 		t.Error("the undo of a step took away the files of another")
+	}
+}
+
+func TestARetryThatSeesOtherBytesThanTheFirstAttemptIsRejected(t *testing.T) {
+	r := newRig(t)
+	located := r.services()[0]
+	_, files := r.files()
+	h, err := located.make(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := r.visit(located)
+	if _, err := h.Do(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "a.pdf"), samples.Document{Title: "another"}.PDF(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v.Attempt = 2
+	_, err = h.Do(t.Context(), v)
+	if rejected, ok := runner.AsRejection(err); !ok || rejected.Code != location.ReasonContentChanged {
+		t.Errorf("got %v, want %s", err, location.ReasonContentChanged)
 	}
 }
 

@@ -221,8 +221,11 @@ func handlers(b *testing.B, paths []string, files *memoryFiles, store *records.S
 		return map[string]any{"file": outputs["location"].(location.Output).File}
 	}
 	return []bareStep{
-		{"location", locate, all}, {"security", secure, file}, {"parsing", parse, file},
-		{"validation", validate, all}, {"records", records.New(store, files), all},
+		{"location", locate, all},
+		{"security", secure, file},
+		{"parsing", parse, file},
+		{"validation", validate, all},
+		{"records", records.New(store, files), all},
 	}
 }
 
@@ -249,6 +252,10 @@ func (m *memoryFiles) Open(_ context.Context, _ events.DocumentID, f events.File
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return io.NopCloser(bytes.NewReader(m.content[f.Ref])), nil
+}
+
+func (m *memoryFiles) Last(context.Context, events.DocumentID, events.StepID) (events.File, error) {
+	return events.File{}, events.ErrNotFound
 }
 
 func (m *memoryFiles) Release(context.Context, events.DocumentID, events.StepID) error { return nil }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -276,8 +277,8 @@ func (s *natsSink) Send(_ context.Context, e *events.Event) error {
 	h := nats.Header(e.Header())
 	for name, value := range map[string]string{
 		"ce-partitionkey": string(e.Slot.Document), "ce-correlationid": string(e.Slot.Document),
-		"ce-sagadefinition": e.Slot.Definition, "ce-sagaversion": fmt.Sprint(e.Slot.Version),
-		"ce-sagastep": string(e.Slot.Step), "ce-sagavisit": fmt.Sprint(e.Slot.Visit),
+		"ce-sagadefinition": e.Slot.Definition, "ce-sagaversion": strconv.Itoa(e.Slot.Version),
+		"ce-sagastep": string(e.Slot.Step), "ce-sagavisit": strconv.Itoa(e.Slot.Visit),
 		"ce-sagaposition": e.Position.String(), "ce-sagastoredat": e.At.UTC().Format(time.RFC3339Nano),
 	} {
 		h[name] = []string{value}

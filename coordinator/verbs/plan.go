@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docsaga/docsaga/events"
@@ -67,7 +68,7 @@ func (p *picture) asked(c *Command) (*events.Event, bool) {
 	if (c.Verb == Retry || c.Verb == Resolve) && len(p.incidents(c.Step)) > 0 {
 		return nil, false
 	}
-	for i := len(p.history) - 1; i >= 0; i-- {
+	for i := range slices.Backward(p.history) {
 		e := &p.history[i]
 		if e.Source != events.SourceOperator || c.Step != "" && e.Slot.Step != c.Step {
 			continue

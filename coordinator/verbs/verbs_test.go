@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,23 +26,24 @@ import (
 // flow draws a, b and c in a row, each with an undo; b waits for a person if
 // it fails.
 func flow() []byte {
-	tasks, edges, last := "", "", "start"
+	var tasks, edges strings.Builder
+	last := "start"
 	for _, s := range []string{"a", "b", "c"} {
 		wait := ""
 		if s == "b" {
 			wait = `<z:taskHeaders><z:header key="on-failure" value="wait"/></z:taskHeaders>`
 		}
-		tasks += fmt.Sprintf(`
+		fmt.Fprintf(&tasks, `
     <serviceTask id="%[1]s"><extensionElements><z:taskDefinition type="%[1]s" retries="1"/>%[2]s</extensionElements></serviceTask>
     <boundaryEvent id="b_%[1]s" attachedToRef="%[1]s"><compensateEventDefinition/></boundaryEvent>
     <serviceTask id="u_%[1]s" isForCompensation="true"><extensionElements><z:taskDefinition type="%[1]s"/></extensionElements></serviceTask>
     <association id="a_%[1]s" sourceRef="b_%[1]s" targetRef="u_%[1]s" associationDirection="One"/>`, s, wait)
-		edges += fmt.Sprintf(`<sequenceFlow id="to_%[2]s" sourceRef="%[1]s" targetRef="%[2]s"/>`, last, s)
+		fmt.Fprintf(&edges, `<sequenceFlow id="to_%[2]s" sourceRef="%[1]s" targetRef="%[2]s"/>`, last, s)
 		last = s
 	}
 	return []byte(`<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
-  <process id="abc" isExecutable="true"><startEvent id="start"/>` + tasks + edges + `<endEvent id="end"/>
+  <process id="abc" isExecutable="true"><startEvent id="start"/>` + tasks.String() + edges.String() + `<endEvent id="end"/>
     <sequenceFlow id="to_end" sourceRef="c" targetRef="end"/></process></definitions>`)
 }
 
@@ -199,9 +201,9 @@ func (b *bench) until(what string, is func(*saga.State) bool) {
 	b.Fatalf("the document is %s, want %s; events %v", s.Phase(), what, b.types())
 }
 
-func (b *bench) phase(want saga.Phase) {
+func (b *bench) incident() {
 	b.Helper()
-	b.until(want.String(), func(s *saga.State) bool { return s.Phase() == want })
+	b.until("an incident", func(s *saga.State) bool { return s.Phase() == saga.Incident })
 }
 
 func (b *bench) ends(want events.Result, effects ...string) {
@@ -253,7 +255,7 @@ func TestAFailedStepIsRetriedWithWhatItWasGiven(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.service.set("do b", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	b.service.set("do b", nil)
 	done := b.do(verbs.Command{Verb: verbs.Retry})
 	if want := "d.b.2.redo"; done.Event.ID() != want || done.Already {
@@ -276,7 +278,7 @@ func TestAFailedStepIsResolvedByHand(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.service.set("do b", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	b.refuses(verbs.Command{Verb: verbs.Retry, Step: "c"})
 	b.do(verbs.Command{Verb: verbs.Resolve, Step: "b", Output: json.RawMessage(`{"by":"ann"}`)})
 	b.ends(events.Completed, "a.1", "c.1")
@@ -294,10 +296,10 @@ func TestAFailedStepIsResolvedAsRejected(t *testing.T) {
 	b := newBench(t, "a", "b")
 	b.service.set("do b", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	b.service.set("undo a", errors.New("down, too"))
 	b.do(verbs.Command{Verb: verbs.Resolve, Result: events.Rejected, Error: &events.Error{Code: "unwanted"}})
-	b.phase(saga.Incident) // the undo of a
+	b.incident() // the undo of a
 	b.service.set("undo a", nil)
 	b.do(verbs.Command{Verb: verbs.Retry})
 	b.ends(events.Rejected)
@@ -307,7 +309,7 @@ func TestAnIncidentIsGivenUp(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.service.set("do b", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	list, err := b.operator.ToUndo(t.Context(), "d")
 	if want := []verbs.Undoing{{Step: "a", Visit: 1, Outcome: "completed", Service: "a"}}; err != nil || fmt.Sprint(list) != fmt.Sprint(want) {
 		t.Errorf("to undo: %v (error %v), want %v", list, err, want)
@@ -323,7 +325,7 @@ func TestAnIncidentIsCancelled(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.service.set("do b", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	b.do(verbs.Command{Verb: verbs.Cancel})
 	b.ends(events.Cancelled)
 }
@@ -333,7 +335,7 @@ func TestAFailedUndoIsRetriedUntilItWorks(t *testing.T) {
 	b.service.set("do c", runner.Reject("bad", "it is bad"))
 	b.service.set("undo a", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	b.refuses(verbs.Command{Verb: verbs.Cancel})
 	b.refuses(verbs.Command{Verb: verbs.Compensate})
 	for again := 2; again <= 3; again++ {
@@ -356,10 +358,10 @@ func TestAFailedUndoIsResolvedEvenAfterAllRetries(t *testing.T) {
 	b.service.set("do c", runner.Reject("bad", "it is bad"))
 	b.service.set("undo a", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	for again := 2; again < events.MaxAgain; again++ {
 		b.do(verbs.Command{Verb: verbs.Retry})
-		b.phase(saga.Incident)
+		b.incident()
 	}
 	b.refuses(verbs.Command{Verb: verbs.Retry})
 	b.refuses(verbs.Command{Verb: verbs.Resolve, Output: json.RawMessage(`1`)})
@@ -405,7 +407,7 @@ func TestACompensatingDocumentIsNotCancelled(t *testing.T) {
 	b.service.set("do c", runner.Reject("bad", "it is bad"))
 	b.service.set("undo b", errors.New("down"))
 	b.submit()
-	b.phase(saga.Incident)
+	b.incident()
 	b.refuses(verbs.Command{Verb: verbs.Cancel})
 }
 

@@ -17,7 +17,26 @@ func (p *parser) event(e *element, n *saga.Node) {
 		return
 	}
 	d := definitions[0]
-	throws := e.name == "endEvent" || e.name == "intermediateThrowEvent"
+	if !p.trigger(e, d, n) {
+		p.fault(e, "%s is not supported", d.name)
+		return
+	}
+	if !allowed(e.name, n.Trigger, n.Scope != 0) && d.name != "linkEventDefinition" {
+		p.fault(e, "%s is not supported here", d.name)
+	}
+	if n.Trigger != saga.MessageTrigger && n.Trigger != saga.SignalTrigger {
+		return
+	}
+	if e.name == "endEvent" || e.name == "intermediateThrowEvent" {
+		p.worked(e, d, n)
+	}
+	if n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger {
+		p.mappings(e, n)
+	}
+}
+
+// trigger reads one event definition; it reports false if it knows no such.
+func (p *parser) trigger(e, d *element, n *saga.Node) bool {
 	switch d.name {
 	case "timerEventDefinition":
 		n.Trigger = saga.TimerTrigger
@@ -46,18 +65,9 @@ func (p *parser) event(e *element, n *saga.Node) {
 	case "linkEventDefinition":
 		p.link(e, d, n)
 	default:
-		p.fault(e, "%s is not supported", d.name)
-		return
+		return false
 	}
-	if !allowed(e.name, n.Trigger, n.Scope != 0) && d.name != "linkEventDefinition" {
-		p.fault(e, "%s is not supported here", d.name)
-	}
-	if throws && (n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger) {
-		p.worked(e, d, n)
-	}
-	if n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger {
-		p.mappings(e, n)
-	}
+	return true
 }
 
 // worked makes a service of a throw event that a worker does.

@@ -198,7 +198,7 @@ func (p pipeline) do(h runner.Handler, step events.StepID, file events.File, out
 		out.stop = &stop{Step: string(step), Reason: rejected.Code}
 		switch rejected.Code {
 		case security.ReasonActiveContent:
-			found := rejected.Output.(security.Output) //nolint:errcheck // a panic fails the test
+			found := rejected.Output.(security.Output)
 			out.facts["active_content"] = found.ActiveContent
 			if p := found.Preview; p != nil {
 				out.facts["pages"], out.facts["text"] = p.Pages, p.Text

@@ -149,4 +149,3 @@ func residentMiB() float64 {
 	}
 	return kib / 1024
 }
-
