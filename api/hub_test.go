@@ -8,11 +8,11 @@ import (
 	"github.com/docsaga/docsaga/events"
 )
 
-func batch(shard int, from, to uint64) []events.Delivery {
+func batch(from, to uint64) []events.Delivery {
 	var list []events.Delivery
 	for seq := from; seq <= to; seq++ {
 		list = append(list, events.Delivery{Event: events.Event{
-			Slot: events.DocumentSlot("line", 1, "d", events.Submitted), Source: "/test", Position: events.Position{Shard: shard, Seq: seq},
+			Slot: events.DocumentSlot("line", 1, "d", events.Submitted), Source: "/test", Position: events.Position{Seq: seq},
 		}})
 	}
 	return list
@@ -27,7 +27,7 @@ func TestAHubBeginsAtTheEndAndTellsEachEventOnce(t *testing.T) {
 	if !ok || w.from[0] != 5 {
 		t.Fatalf("watcher %+v, %v", w, ok)
 	}
-	for _, b := range [][]events.Delivery{batch(0, 1, 5), batch(0, 4, 7), batch(0, 6, 8)} {
+	for _, b := range [][]events.Delivery{batch(1, 5), batch(4, 7), batch(6, 8)} {
 		if err := h.Apply(t.Context(), 0, b); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestAHubLetsSlowWatchersGoAndHasRoomForSoMany(t *testing.T) {
 	h := NewHub(func(context.Context, int) (uint64, error) { return 0, nil })
 	slow, _ := h.watch()
 	for seq := uint64(1); seq <= backlog+1; seq++ {
-		if err := h.Apply(t.Context(), 0, batch(0, seq, seq)); err != nil {
+		if err := h.Apply(t.Context(), 0, batch(seq, seq)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -257,3 +257,44 @@ func TestATaskIsDoneInAForm(t *testing.T) {
 	s.system.Await("d", "completed")
 	s.has(s.get("/documents/d?n=2", http.StatusOK), `&#34;amount&#34;: 12.5`)
 }
+
+func TestADefinitionShowsItsStepsWithCountsAndLatencies(t *testing.T) {
+	s := start(t, api.Config{}, "")
+	s.system.Submit("done", "x")
+	s.system.Verify("done")
+	s.system.Submit("here", "x")
+	s.system.Await("here", "running")
+	s.has(s.get("/definitions/pdf-validation/1", http.StatusOK), "completed 1", `data-counts="{&#34;location&#34;:1}"`, "direct", "Fetch the file")
+	s.has(s.get("/definitions/pdf-validation/1/drawing.bpmn", http.StatusOK), "bpmn:process")
+	s.get("/definitions/pdf-validation/9", http.StatusNotFound)
+	s.get("/definitions/nobody/1", http.StatusNotFound)
+	s.get("/definitions/pdf-validation/x", http.StatusUnprocessableEntity)
+}
+
+func TestABaseMustBeAPath(t *testing.T) {
+	for _, base := range []string{"saga", "/saga", "saga/"} {
+		if _, err := console.New(api.New(api.System{}, api.NewHub(nil), api.Config{}), console.Config{Base: base}); err == nil {
+			t.Errorf("base %q is accepted", base)
+		}
+	}
+}
+
+func TestAnAssetIsNotSentTwice(t *testing.T) {
+	s := start(t, api.Config{}, "")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/assets/console.css", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := s.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // only the header matters
+	if response.Header.Get("Content-Type") != "text/css; charset=utf-8" {
+		t.Errorf("type %q", response.Header.Get("Content-Type"))
+	}
+	r.Header.Set("If-None-Match", response.Header.Get("ETag"))
+	s.send(r, http.StatusNotModified)
+	s.get("/assets/nothing.js", http.StatusNotFound)
+	s.get("/assets/..%2fpages%2flayout.html", http.StatusNotFound)
+}

@@ -158,3 +158,39 @@ func TestStepStatsCountWhatTheStepsSay(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoreOfAnotherSchemaIsFilledAnew(t *testing.T) {
+	s := tell(t, 30, 14)
+	path := filepath.Join(t.TempDir(), "status.db")
+	store := open(t, path)
+	s.feed(t, projections.New(store, pdfValidation(t)), func() int { return 100 })
+	want := checksum(t, store)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // committed
+	if _, err := db.ExecContext(t.Context(), `UPDATE docsaga_settings SET value = 'of long ago' WHERE name = 'schema'`); err != nil {
+		t.Fatal(err)
+	}
+	next := open(t, path)
+	if positions, err := next.Positions(t.Context()); err != nil || len(positions) != 0 {
+		t.Fatalf("positions %v, %v; want none yet", positions, err)
+	}
+	s.feed(t, projections.New(next, pdfValidation(t)), func() int { return 100 })
+	if got := checksum(t, next); got != want {
+		t.Errorf("checksum %s, want %s as before", got, want)
+	}
+	if again := open(t, path); checksum(t, again) != want {
+		t.Error("opened again it has begun anew")
+	}
+}
+
+func TestOpeningWhatIsNoDatabaseFails(t *testing.T) {
+	for _, where := range []string{"", filepath.Join(t.TempDir(), "no", "such", "directory", "status.db"), "postgres://127.0.0.1:1/none?connect_timeout=1"} {
+		if store, err := sqlstore.Open(t.Context(), where); err == nil {
+			t.Errorf("%q was opened", where)
+			_ = store.Close() // it should not be there
+		}
+	}
+}
