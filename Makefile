@@ -6,7 +6,7 @@ LINT     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 BENCHSTAT = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test golden soak bench bench-once e2e run cover build postgres clamd tidy
+.PHONY: help check lint test golden soak bench bench-once e2e run cover build postgres clamd chromium tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,10 +20,10 @@ test: ## run all tests with the race detector
 	$(GO) test -race -shuffle=on -timeout 15m ./...
 
 golden: ## rewrite the golden files; review the diff
-	$(GO) test ./saga/... ./events/... -update
+	$(GO) test ./saga ./events -update
 
 soak: ## longer property tests, and a minute of fuzzing a target
-	$(GO) test ./saga/... ./events/... -rapid.checks=100000
+	$(GO) test ./saga ./services/barrier -rapid.checks=100000 -timeout 60m
 	@for pkg in $$($(GO) list ./...); do \
 		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$fuzz$$" -fuzztime 1m $$pkg || exit 1; \
@@ -58,3 +58,6 @@ postgres: ## install and start PostgreSQL for the tests; prints DOCSAGA_TEST_POS
 
 clamd: ## install and start clamd with a local signature file; prints DOCSAGA_TEST_CLAMD
 	@deploy/test/clamd.sh start
+
+chromium: ## install Chromium for the tests of the console; prints its path
+	@deploy/test/chromium.sh
