@@ -179,3 +179,7 @@ func appendFile(path string, text []byte) error {
 	}
 	return nil
 }
+
+// FileNames returns the names of a log's files, in the order in which they may
+// be copied while a recorder works: the checkpoints before what they cover.
+func FileNames() []string { return []string{fileCheckpoints, fileHashes, fileRecords} }

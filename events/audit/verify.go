@@ -283,3 +283,29 @@ func compareDefinitions(ctx context.Context, source Definitions, digests map[eve
 	}
 	return nil
 }
+
+// Root returns the root of the tree of the first messages of a shard. It reads
+// all of them.
+func Root(ctx context.Context, source Source, shard int, size uint64) (tlog.Hash, error) {
+	var tree frontier
+	var scratch []tlog.Hash
+	var buffer []byte
+	if size == 0 {
+		return tree.root(), nil
+	}
+	for batch, err := range source.Follow(ctx, events.Position{Shard: shard}) {
+		if err != nil {
+			return tlog.Hash{}, fmt.Errorf("audit: %w", err)
+		}
+		for i := range batch {
+			m := messageOf(&batch[i])
+			var leaf tlog.Hash
+			leaf, buffer = m.hash(buffer)
+			scratch = tree.add(leaf, scratch[:0])
+			if m.position.Seq == size {
+				return tree.root(), nil
+			}
+		}
+	}
+	return tlog.Hash{}, fmt.Errorf("audit: shard %d: %w", shard, context.Cause(ctx))
+}

@@ -132,15 +132,30 @@ func (l *Log) provide(ctx context.Context, queue string, shard int, filters []st
 	if err != nil {
 		return err
 	}
-	next := union(union(has, latest), filters)
+	conf := l.queueConfig(queue, union(union(has, latest), filters))
 	return retry(ctx, func(ctx context.Context) error {
-		_, err := l.js.CreateOrUpdateConsumer(ctx, shardName(shard), jetstream.ConsumerConfig{
-			Durable: queue, FilterSubjects: next,
-			DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
-			AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.ackWait, MaxDeliver: -1, MaxAckPending: maxAckPending,
-		})
+		if has != nil { // where it began cannot be changed
+			standing, err := l.js.Consumer(ctx, shardName(shard), queue)
+			if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+				return err
+			}
+			if err == nil {
+				began := standing.CachedInfo().Config
+				conf.DeliverPolicy, conf.OptStartSeq = began.DeliverPolicy, began.OptStartSeq
+			}
+		}
+		_, err := l.js.CreateOrUpdateConsumer(ctx, shardName(shard), conf)
 		return err
 	})
+}
+
+// queueConfig returns the settings of a queue's consumers.
+func (l *Log) queueConfig(queue string, filters []string) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: queue, FilterSubjects: filters,
+		DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: l.ackWait, MaxDeliver: -1, MaxAckPending: maxAckPending,
+	}
 }
 
 // filters returns what the queue's consumer selects; nil if there is none.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/archive"
+	"github.com/docsaga/docsaga/events/audit"
+	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/natslog/embedded"
+)
+
+func (a *app) backupCommand() *cobra.Command {
+	var f auditFlags
+	cmd := &cobra.Command{
+		Use:   "backup DIR",
+		Short: "Save the log, its definitions, files and checkpoints to a directory",
+		Long: `Saves the log while the system runs: each shard as it is at one moment, then the
+files and definitions that its events name, and the checkpoints of the audit
+directory. Keys are not saved, and no database: projections are made again from
+the log, and a service's database is that service's to save.`,
+		Example: "  docsaga backup /mnt/backup/monday --nats nats://nats:4222",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
+				m, err := archive.Backup(ctx, sys.log, args[0], f.directory(a), time.Now())
+				if err != nil {
+					return err
+				}
+				return printOne(a, m, a.showManifest)
+			})
+		},
+	}
+	f.addDir(cmd)
+	return cmd
+}
+
+func (a *app) showManifest(m archive.Manifest) error {
+	var total, bytes uint64
+	for i, s := range m.Shards {
+		total += s.Last
+		_, _ = fmt.Fprintf(a.out, "shard %-3d %8d events  %v\n", i, s.Last, s.Root)
+	}
+	for _, s := range m.Streams {
+		bytes += uint64(s.Size) //nolint:gosec // not negative
+	}
+	_, err := fmt.Fprintf(a.out, "all       %8d events, %d bytes, %d files of the audit directory\n", total, bytes, len(m.Audit))
+	return err
+}
+
+func (a *app) restoreCommand() *cobra.Command {
+	var f auditFlags
+	cmd := &cobra.Command{
+		Use:   "restore DIR",
+		Short: "Bring a backup back into an empty system",
+		Long: `Brings the log of a backup back, byte for byte, into --data, which must be empty,
+or onto the server that --nats names, which must have no saga log. Then it reads
+it all and compares it with what was saved, and, given the public key, with the
+checkpoints.
+
+The queues go on where they stood. A service that had done more when the system
+was lost does that again, unless its barrier knows it: restore no database that
+is older than the backup.`,
+		Example: `  docsaga restore /mnt/backup/monday --data docsaga-data --audit-pub audit.key.pub
+  docsaga restore /mnt/backup/monday --nats nats://nats:4222`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.restore(cmd.Context(), args[0], f, cmd.Flags().Changed("nats"))
+		},
+	}
+	f.addDir(cmd)
+	f.addPublic(cmd)
+	return cmd
+}
+
+func (a *app) restore(ctx context.Context, dir string, f auditFlags, remote bool) error {
+	m, err := archive.Open(dir)
+	if err != nil {
+		return damaged(err)
+	}
+	nc, done, err := a.emptyServer(remote)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = m.RestoreStreams(dir, func(name string, meta json.RawMessage, r io.Reader) error {
+		return natslog.RestoreStream(ctx, nc, name, meta, r)
+	})
+	if err != nil {
+		return err
+	}
+	log, err := natslog.Open(ctx, nc, natslog.Options{Logger: a.settings.logger})
+	if err != nil {
+		return fmt.Errorf("open the saga log: %w", err)
+	}
+	if err := log.DropSnapshots(ctx); err != nil {
+		return err
+	}
+	if err := m.Compare(ctx, log); err != nil {
+		return damaged(err)
+	}
+	if err := m.RestoreAudit(dir, f.directory(a)); err != nil {
+		return err
+	}
+	if err := a.compareSigned(ctx, log, f); err != nil {
+		return err
+	}
+	// Last of all, so that no service begins on a log that does not hold.
+	if err := log.RestoreQueues(ctx, m.Queues); err != nil {
+		return err
+	}
+	return printOne(a, m, a.showManifest)
+}
+
+func damaged(err error) error {
+	if errors.Is(err, archive.ErrDamaged) {
+		return coded{code: exitFailed, err: err}
+	}
+	return err
+}
+
+// compareSigned compares the restored log with its checkpoints, if the public
+// key is given.
+func (a *app) compareSigned(ctx context.Context, log *natslog.Log, f auditFlags) error {
+	if f.public == "" {
+		a.say("not compared with the checkpoints: give --audit-pub to do so")
+		return nil
+	}
+	ev, err := f.evidence(a)
+	if err != nil {
+		return err
+	}
+	ev.Files = log.Files()
+	r, err := audit.Verify(ctx, log, log, ev)
+	if err != nil {
+		return err
+	}
+	if !r.OK() {
+		return coded{code: exitFailed, err: fmt.Errorf("restored is not what was signed: %s: %s, and %d more", r.Findings[0].Where, r.Findings[0].What, len(r.Findings)-1)}
+	}
+	return nil
+}
+
+// emptyServer returns a connection to the server to restore to: that of
+// --nats, or one on --data in this process.
+func (a *app) emptyServer(remote bool) (nc *nats.Conn, done func(), err error) {
+	if remote {
+		nc, err = natslog.Connect(a.settings.nats, natslog.ConnectOptions{
+			Name: "docsaga restore", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("connect to %s: %w", redacted(a.settings.nats), err)
+		}
+		return nc, nc.Close, nil
+	}
+	dir := filepath.Join(orElse(a.settings.data, defaultData), "nats")
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return nil, nil, fmt.Errorf("restore: %s is not empty: %w", dir, events.ErrConflict)
+	}
+	broker, err := embedded.Start(embedded.Config{Dir: dir, Durability: natslog.Durability(a.settings.durability), Logger: a.settings.logger})
+	if err != nil {
+		return nil, nil, fmt.Errorf("restore: start NATS: %w", err)
+	}
+	if nc, err = broker.Connect(); err != nil {
+		broker.Stop()
+		return nil, nil, fmt.Errorf("restore: start NATS: %w", err)
+	}
+	return nc, func() { nc.Close(); broker.Stop() }, nil
+}
