@@ -6,7 +6,7 @@ LINT     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 BENCHSTAT = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test golden soak bench bench-once e2e run cover build postgres clamd chromium tidy
+.PHONY: help check lint test golden soak bench bench-once bench-peers e2e run cover build postgres clamd chromium tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ bench: ## run every micro-benchmark ten times and compare with bench.old.txt, if
 
 bench-once: ## run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
+bench-peers: build ## measure docsaga, DBOS and River in turn on the same five empty steps; installs PostgreSQL
+	@url=$$(deploy/test/postgres.sh start) && $(GO) build -C bench -o ../bin/peers . && \
+	for round in 1 2 3; do for durability in strict relaxed; do \
+		bin/docsaga bench --documents 5000 --rounds 1 --durability $$durability | sed "s/^docsaga/docsaga  $$durability/" && \
+		for peer in dbos river; do bin/peers -peer $$peer -postgres "$$url" -durability $$durability -documents 1000 || exit 1; done \
+	done; done; deploy/test/postgres.sh stop
 
 e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
 	DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E' -v
