@@ -313,6 +313,7 @@ func TestAFileIsOpenedThroughItsDocumentOnly(t *testing.T) {
 		t.Errorf("%v: %s", r.header, r.body)
 	}
 	c.want(c.get("/v1/documents/other"+path), http.StatusNotFound)
+	c.want(c.get("/v1/documents/mine/files/"+strings.Repeat("0", 64)), http.StatusNotFound)
 }
 
 // endless is a body that does not end.

@@ -180,3 +180,19 @@ func TestWaitReturnsOnceAPositionIsThere(t *testing.T) {
 		t.Errorf("wait beyond the end: %v, want that ctx ended", err)
 	}
 }
+
+func TestWhatIsAppliedAgainChangesNothing(t *testing.T) {
+	s := tell(t, 50, 15)
+	store := openSQLite(t)
+	p := projections.New(store, pdfValidation(t))
+	s.feed(t, p, func() int { return 100 })
+	want := checksum(t, store)
+	for shard, list := range s.log {
+		if err := p.Apply(t.Context(), shard, list[:len(list)/2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := checksum(t, store); got != want {
+		t.Errorf("checksum %s after old events again, want %s", got, want)
+	}
+}
