@@ -145,14 +145,25 @@ func release(t *testing.T, l Log) {
 		}
 		return file
 	}
+	last := func(want events.File) {
+		t.Helper()
+		got, err := l.Files.Last(ctx, "a", "one")
+		if got != want || (want == events.File{}) != errors.Is(err, events.ErrNotFound) {
+			t.Errorf("last file: %v, %v, want %v", got, err, want)
+		}
+	}
+	last(events.File{})
+	put("a", "one", other)
 	file := put("a", "one", data)
 	kept := put("a", "two", other)
 	put("b", "one", data)
+	last(file)
 	for range 2 {
 		if err := l.Files.Release(ctx, "a", "one"); err != nil {
 			t.Fatal(err)
 		}
 	}
+	last(events.File{})
 	if _, err := get(ctx, l, "a", file); !errors.Is(err, events.ErrNotFound) {
 		t.Errorf("open of a released file: %v, want %v", err, events.ErrNotFound)
 	}

@@ -45,6 +45,7 @@ type Definitions interface {
 type Files interface {
 	Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error)
 	Open(ctx context.Context, document events.DocumentID, file events.File) (io.ReadCloser, error)
+	Last(ctx context.Context, document events.DocumentID, step events.StepID) (events.File, error)
 	Release(ctx context.Context, document events.DocumentID, step events.StepID) error
 	Erase(ctx context.Context, document events.DocumentID) error
 }

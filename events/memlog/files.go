@@ -16,6 +16,7 @@ import (
 type Files struct {
 	mu     sync.Mutex
 	byStep map[owner]map[string]content // by digest
+	last   map[owner]events.File
 }
 
 type owner struct {
@@ -48,8 +49,30 @@ func (f *Files) Put(ctx context.Context, document events.DocumentID, step events
 	if f.byStep[key] == nil {
 		f.byStep[key] = make(map[string]content)
 	}
+	file := events.File{Ref: "sha256:" + digest, Size: int64(len(data)), MediaType: mediaType}
+	if _, known := f.byStep[key][digest]; !known {
+		if f.last == nil {
+			f.last = make(map[owner]events.File)
+		}
+		f.last[key] = file
+	}
 	f.byStep[key][digest] = data
-	return events.File{Ref: "sha256:" + digest, Size: int64(len(data)), MediaType: mediaType}, nil
+	return file, nil
+}
+
+// Last returns the file that a step has put last, or an error that wraps
+// [events.ErrNotFound].
+func (f *Files) Last(_ context.Context, document events.DocumentID, step events.StepID) (events.File, error) {
+	if err := check(document, step); err != nil {
+		return events.File{}, fmt.Errorf("memlog: last file: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	file, ok := f.last[owner{document, step}]
+	if !ok {
+		return events.File{}, fmt.Errorf("memlog: last file of %s, step %s: %w", document, step, events.ErrNotFound)
+	}
+	return file, nil
 }
 
 // Open returns the content of a document's file, or an error that wraps
@@ -81,6 +104,7 @@ func (f *Files) Release(_ context.Context, document events.DocumentID, step even
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.byStep, owner{document, step})
+	delete(f.last, owner{document, step})
 	return nil
 }
 
@@ -94,6 +118,7 @@ func (f *Files) Erase(_ context.Context, document events.DocumentID) error {
 	for key := range f.byStep {
 		if key.document == document {
 			delete(f.byStep, key)
+			delete(f.last, key)
 		}
 	}
 	return nil

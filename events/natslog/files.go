@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -163,9 +164,13 @@ func (f *Files) store(ctx context.Context, msg *nats.Msg) (seq uint64, err error
 	return seq, err
 }
 
-// meta asks any replica, and the leader if that one does not have it yet.
+// meta reads from the leader: a follower may not have it yet, or have it still.
 func (f *Files) meta(ctx context.Context, subject string) (meta fileMeta, err error) {
-	header, data, err := f.direct(ctx, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
+	get := f.direct // quicker, and the same on one server
+	if f.l.conf.Replicas > 1 {
+		get = f.leader
+	}
+	header, data, err := get(ctx, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
 	if err != nil {
 		return fileMeta{}, err
 	}
@@ -187,11 +192,33 @@ func (f *Files) direct(ctx context.Context, request []byte) (header nats.Header,
 	if err == nil && reply.Header.Get("Nats-Sequence") != "" {
 		return reply.Header, reply.Data, nil
 	}
+	return f.leader(ctx, request)
+}
+
+func (f *Files) leader(ctx context.Context, request []byte) (header nats.Header, data []byte, err error) {
 	msg, err := f.l.storedMessage(ctx, filesStream, request)
 	if err == nil && len(msg.Header) > 0 {
 		header, err = nats.DecodeHeadersMsg(msg.Header)
 	}
 	return header, msg.Data, err
+}
+
+// Last returns the file that a step has put last and completely. The error
+// wraps [events.ErrNotFound] if there is none.
+func (f *Files) Last(ctx context.Context, document events.DocumentID, step events.StepID) (events.File, error) {
+	root, err := filesOf(document, step)
+	if err != nil {
+		return events.File{}, fmt.Errorf("natslog: last file: %w", err)
+	}
+	msg, err := f.l.lastMessage(ctx, filesStream, root+".m.*")
+	if err != nil {
+		return events.File{}, fmt.Errorf("natslog: last file of %s, step %s: %w", document, step, err)
+	}
+	meta, err := f.meta(ctx, msg.Subject)
+	if err != nil {
+		return events.File{}, fmt.Errorf("natslog: last file of %s, step %s: %w", document, step, err)
+	}
+	return events.File{Ref: "sha256:" + msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:], Size: meta.Size, MediaType: meta.MediaType}, nil
 }
 
 // Open returns the content of a document's file. The error, or that of a

@@ -15,6 +15,7 @@
 //	upload:sha256:<64 hex digits>                      a file of the document's step "document"
 //
 // sha256 (64 hexadecimal digits) pins the content: other bytes are refused.
+// Without it, what the visit's first attempt has stored is the pin of the later.
 // name is what the document is called, if its location does not say it. The
 // step gives an [Output].
 //
@@ -48,7 +49,7 @@ const (
 	ReasonNotAllowed     = "not-allowed"     // the configuration, or the source, forbids it
 	ReasonTooLarge       = "too-large"       // more bytes than Config.MaxBytes
 	ReasonNotAPDF        = "not-a-pdf"       // no %PDF- in the first KiB
-	ReasonContentChanged = "content-changed" // other bytes than the sha256 of the input says
+	ReasonContentChanged = "content-changed" // other bytes than the sha256 of the input says, or than an earlier attempt has stored
 )
 
 // ReasonUnreachable is why a document fails, in the end, whose source gave no
@@ -83,6 +84,9 @@ type Files interface {
 	// Open opens a file that a step of the document has put. The error wraps
 	// [events.ErrNotFound] if there is none. Of the file only Ref is known.
 	Open(ctx context.Context, document events.DocumentID, file events.File) (io.ReadCloser, error)
+	// Last returns what the step of the document has put last. The error wraps
+	// [events.ErrNotFound] if there is nothing.
+	Last(ctx context.Context, document events.DocumentID, step events.StepID) (events.File, error)
 	// Release removes what the step has put for the document, if anything.
 	Release(ctx context.Context, document events.DocumentID, step events.StepID) error
 }
@@ -187,6 +191,11 @@ func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
 		return nil, err
 	}
 	defer f.body.Close() //nolint:errcheck // it was only read
+	if in.SHA256 == "" && f.pin == "" {
+		if f.pin, err = h.earlier(ctx, v); err != nil {
+			return nil, err
+		}
+	}
 	file, err := h.take(ctx, v, f, in.SHA256)
 	if err != nil {
 		return nil, err
@@ -196,6 +205,22 @@ func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
 		name = f.name
 	}
 	return Output{File: file, Name: cleanName(name), Source: kind, MediaType: file.MediaType}, nil
+}
+
+// earlier returns the digest of what an earlier attempt has stored, if any. A
+// document that goes through the step again may get something else there.
+func (h *Handler) earlier(ctx context.Context, v runner.Visit) (digest string, err error) {
+	if v.Attempt < 2 || v.Number != 1 {
+		return "", nil
+	}
+	stored, err := h.files.Last(ctx, v.Document, v.Step)
+	if errors.Is(err, events.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("location: look for what an earlier attempt stored of document %s: %w", v.Document, err)
+	}
+	return stored.Digest()
 }
 
 // Undo removes what the visit's step has put into the file store. An upload is

@@ -70,6 +70,18 @@ func (m *memory) Open(_ context.Context, document events.DocumentID, file events
 	return nil, fmt.Errorf("memory: open: %w", events.ErrNotFound)
 }
 
+func (m *memory) Last(_ context.Context, document events.DocumentID, step events.StepID) (events.File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	prefix := fmt.Sprintf("%s/%s/", document, step)
+	for key, content := range m.files {
+		if ref, ok := strings.CutPrefix(key, prefix); ok {
+			return events.File{Ref: ref, Size: int64(len(content))}, nil
+		}
+	}
+	return events.File{}, fmt.Errorf("memory: last: %w", events.ErrNotFound)
+}
+
 func (m *memory) Release(_ context.Context, document events.DocumentID, step events.StepID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -221,6 +233,49 @@ func TestPinnedContentMustBeTheContent(t *testing.T) {
 	for _, pin := range []string{sum("other"), "abc", "sha256:"} {
 		wantRejected(t, conf, Input{Location: "a.pdf", SHA256: pin}, ReasonContentChanged)
 		wantRejected(t, conf, Input{Location: "long.pdf", SHA256: pin}, ReasonContentChanged)
+	}
+}
+
+// TestARetryMustSeeWhatTheFirstAttemptSaw is about an attempt whose outcome
+// got lost after it had stored the file.
+func TestARetryMustSeeWhatTheFirstAttemptSaw(t *testing.T) {
+	dir, conf := root(t)
+	files := newMemory()
+	h, err := New(conf, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := visit(t, Input{Location: "a.pdf"})
+	attempt := func(n int) string {
+		t.Helper()
+		v.Attempt = n
+		_, err := h.Do(t.Context(), v)
+		if r, ok := runner.AsRejection(err); ok {
+			return r.Code
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ""
+	}
+	if got := attempt(2); got != "" {
+		t.Fatalf("a second attempt, of which the first stored nothing: %s", got)
+	}
+	if got := attempt(3); got != "" {
+		t.Fatalf("the same content again: %s", got)
+	}
+	write(t, filepath.Join(dir, "a.pdf"), pdf+"more")
+	if got := attempt(4); got != ReasonContentChanged {
+		t.Errorf("other content in a later attempt: %q, want %s", got, ReasonContentChanged)
+	}
+	if len(files.files) != 1 {
+		t.Errorf("%d files are stored, want that of the first attempt alone", len(files.files))
+	}
+	if err := h.Undo(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	if got := attempt(1); got != "" {
+		t.Errorf("after it was undone: %s", got)
 	}
 }
 
