@@ -47,6 +47,19 @@ bench-peers: build ## measure docsaga, DBOS and River in turn on the same five e
 e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
 	DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E' -v
 
+faults: build bin/faults ## break docsaga on purpose, in every way we know, and verify; about ten minutes
+	bin/faults
+
+faults-short: build bin/faults ## the same with a tenth of the documents, in four minutes
+	bin/faults -short
+
+faults-bugs: build bin/faults ## seed bugs, each of which verify must catch; two minutes
+	bin/faults -short -bugs
+
+.PHONY: faults faults-short faults-bugs bin/faults
+bin/faults:
+	$(GO) build -o bin/faults ./test/faults
+
 run: ## run the samples through everything
 	$(GO) run ./cmd/docsaga run
 

@@ -185,32 +185,14 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		}
 		readers = append(fed, readers...)
 	}
-	if s.broker != nil { // what this process keeps, it also keeps an eye on
-		a, err := anchor.Open(anchorFile(s.dir))
-		if err != nil {
-			return release, fmt.Errorf("start: %w", err)
-		}
-		g.Go(func() error { return a.Run(ctx) })
-		readers = append(readers, a)
-	}
-	if p.coordinator {
-		outside, err := s.outside(ctx, g)
-		if err != nil {
+	if s.broker != nil {
+		if readers, err = s.anchored(ctx, g, readers); err != nil {
 			return release, err
 		}
-		c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger})
-		if err != nil {
-			return release, fmt.Errorf("coordinator: %w", err)
-		}
-		g.Go(func() error { return c.Run(ctx) })
-		alone := len(readers) == 0
-		if alone { // it need not follow what another coordinator decides about
-			if alone, err = s.share(ctx, g, c); err != nil {
-				return release, err
-			}
-		}
-		if !alone {
-			readers = append([]feed.Reader{c}, readers...)
+	}
+	if p.coordinator {
+		if readers, err = s.coordinated(ctx, g, readers); err != nil {
+			return release, err
 		}
 	}
 	if len(readers) > 0 {
@@ -218,6 +200,36 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 	}
 	g.Go(func() error { return s.watchSettings(ctx) })
 	return release, nil
+}
+
+// anchored adds the anchor of the log that this process keeps to its readers.
+func (s *system) anchored(ctx context.Context, g *errgroup.Group, readers []feed.Reader) ([]feed.Reader, error) {
+	a, err := anchor.Open(anchorFile(s.dir))
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	g.Go(func() error { return a.Run(ctx) })
+	return append(readers, a), nil
+}
+
+// coordinated starts a coordinator. If there are other readers, it reads with
+// them; alone it need not follow what another coordinator decides about.
+func (s *system) coordinated(ctx context.Context, g *errgroup.Group, readers []feed.Reader) ([]feed.Reader, error) {
+	outside, err := s.outside(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger})
+	if err != nil {
+		return nil, fmt.Errorf("coordinator: %w", err)
+	}
+	g.Go(func() error { return c.Run(ctx) })
+	if len(readers) == 0 {
+		if shared, err := s.share(ctx, g, c); shared || err != nil {
+			return nil, err
+		}
+	}
+	return append([]feed.Reader{c}, readers...), nil
 }
 
 // anchorFile is where the end of the log is noted, outside of it.

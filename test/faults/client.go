@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -77,14 +79,13 @@ func (c *client) saw(batch []events.Delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range batch {
-		switch slot := batch[i].Event.Slot; slot.Kind {
-		case events.Ended:
+		slot := batch[i].Event.Slot
+		switch {
+		case slot.Kind == events.Ended:
 			delete(c.open, slot.Document)
 			c.ended[slot.Document] = true
-		default:
-			if slot.Document != "" && !c.ended[slot.Document] {
-				c.open[slot.Document] = true
-			}
+		case slot.Document != "" && !c.ended[slot.Document]:
+			c.open[slot.Document] = true
 		}
 	}
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +60,7 @@ func (c *crash) die() {
 const (
 	faultLostAcks = "lost-acks"         // the answer to a write is lost
 	faultDoubled  = "doubled"           // every delivery comes twice
+	faultPlain    = "no-barrier"        // effects are idempotent, but an undo leaves no tombstone
 	bugAckFirst   = "ack-before-write"  // a delivery is acknowledged before anything is done
 	bugIgnore     = "ignore-taken-slot" // a slot that another took counts as written
 	bugDrop       = "drop-an-event"     // an event is not written
@@ -73,6 +77,7 @@ type faulty struct {
 	*natslog.Log
 	fault string
 	crash *crash
+	bites tally
 
 	mu      sync.Mutex
 	written int
@@ -87,6 +92,7 @@ func (f *faulty) Write(ctx context.Context, e events.Event) (events.Event, error
 		drop := f.written%20 == 0
 		f.mu.Unlock()
 		if drop {
+			f.bites.add()
 			return e, nil
 		}
 	}
@@ -95,10 +101,15 @@ func (f *faulty) Write(ctx context.Context, e events.Event) (events.Event, error
 	}
 	standing, err := f.Log.Write(ctx, e)
 	f.crash.at("after-write")
+	if errors.Is(err, events.ErrTaken) && e.Source == events.SourceCoordinator {
+		f.bites.add() // somebody else has decided the same
+	}
 	switch {
 	case f.fault == faultLostAcks && err == nil && rand.Float64() < 0.3:
+		f.bites.add()
 		return events.Event{}, errLost
 	case f.fault == bugIgnore && errors.Is(err, events.ErrTaken):
+		f.bites.add()
 		return standing, nil
 	}
 	return standing, err
@@ -119,6 +130,7 @@ func (f *faulty) forward(ctx context.Context, e events.Event) events.Event {
 	for i := range history {
 		if s := history[i].Slot; s.Kind == events.Outcome && history[i].Result == events.Completed && !undone[s.Step] {
 			e.Slot = s.Of(events.Undo)
+			f.bites.add()
 			return e
 		}
 	}
@@ -143,7 +155,11 @@ func (f *faulty) Cues(ctx context.Context, queue string, shard, inFlight int) it
 			if !yield(d, nil) {
 				return
 			}
-			if f.fault == faultDoubled && !yield(second, nil) {
+			if f.fault != faultDoubled {
+				continue
+			}
+			f.bites.add()
+			if !yield(second, nil) {
 				return
 			}
 		}
@@ -176,12 +192,26 @@ func (nothing) Nak(time.Duration) error { return nil }
 // Working does nothing.
 func (nothing) Working() error { return nil }
 
-// Follow begins one too late, if that is the bug.
+// Follow yields what follows, without the first of each twentieth batch, if
+// the cursor is to be one ahead.
 func (f *faulty) Follow(ctx context.Context, after events.Position) iter.Seq2[[]events.Delivery, error] {
-	if f.fault == bugCursor && after.Seq > 0 {
-		after.Seq++
+	if f.fault != bugCursor {
+		return f.Log.Follow(ctx, after)
 	}
-	return f.Log.Follow(ctx, after)
+	return func(yield func([]events.Delivery, error) bool) {
+		n := 0
+		for batch, err := range f.Log.Follow(ctx, after) {
+			if n++; err == nil && n%20 == 0 {
+				f.bites.add()
+				if batch = batch[1:]; len(batch) == 0 {
+					continue
+				}
+			}
+			if !yield(batch, err) {
+				return
+			}
+		}
+	}
 }
 
 // points are where a worker can crash.
@@ -193,3 +223,27 @@ func points() []string {
 }
 
 func crashAt(point string, hit int) string { return fmt.Sprintf("%s:%d", point, hit) }
+
+// A tally counts in a file, so that no crash forgets it.
+type tally struct{ dir string }
+
+func (t tally) path() string { return filepath.Join(t.dir, "bites") }
+
+// add counts one.
+func (t tally) add() {
+	f, err := os.OpenFile(t.path(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return
+	}
+	_, _ = f.Write([]byte{'.'})
+	_ = f.Close()
+}
+
+// count returns how much was counted.
+func (t tally) count() int {
+	info, err := os.Stat(t.path())
+	if err != nil {
+		return 0
+	}
+	return int(info.Size())
+}

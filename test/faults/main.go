@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -8,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -68,7 +71,7 @@ func run(ctx context.Context, o options) error {
 	began := time.Now()
 	var results []result
 	for _, s := range list {
-		if o.only != "" && !contains(o.only, s.name) {
+		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), s.name) {
 			continue
 		}
 		r := s.run(ctx, o)
@@ -79,18 +82,9 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	ok := printTable(os.Stdout, results, o.bugs)
-	_, _ = fmt.Printf("\nseed %d, %s\n", o.seed, time.Since(began).Round(time.Second))
+	_, _ = fmt.Fprintf(os.Stdout, "\nseed %d, %s\n", o.seed, time.Since(began).Round(time.Second))
 	if !ok {
 		return errBroken
 	}
 	return nil
-}
-
-func contains(list, name string) bool {
-	for _, s := range strings.Split(list, ",") {
-		if s == name {
-			return true
-		}
-	}
-	return false
 }

@@ -1,14 +1,16 @@
+//go:build linux
+
 package main
 
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,7 +34,8 @@ const (
 
 // flow draws a, b and c in a row, each undone by itself.
 func flow() []byte {
-	tasks, edges, last := "", "", "start"
+	var tasks, edges strings.Builder
+	last := "start"
 	for _, s := range steps() {
 		deadline, retries := "PT30S", "5"
 		switch s {
@@ -41,18 +44,18 @@ func flow() []byte {
 		case "b":
 			deadline = "PT4S"
 		}
-		tasks += fmt.Sprintf(`
+		_, _ = fmt.Fprintf(&tasks, `
     <serviceTask id="%[1]s"><extensionElements><z:taskDefinition type="%[1]s" retries="%[3]s"/>
       <z:taskHeaders><z:header key="timeout" value="%[2]s"/></z:taskHeaders></extensionElements></serviceTask>
     <boundaryEvent id="b_%[1]s" attachedToRef="%[1]s"><compensateEventDefinition/></boundaryEvent>
     <serviceTask id="u_%[1]s" isForCompensation="true"><extensionElements><z:taskDefinition type="%[1]s"/></extensionElements></serviceTask>
     <association id="a_%[1]s" sourceRef="b_%[1]s" targetRef="u_%[1]s" associationDirection="One"/>`, s, deadline, retries)
-		edges += fmt.Sprintf(`<sequenceFlow id="to_%[2]s" sourceRef="%[1]s" targetRef="%[2]s"/>`, last, s)
+		_, _ = fmt.Fprintf(&edges, `<sequenceFlow id="to_%[2]s" sourceRef="%[1]s" targetRef="%[2]s"/>`, last, s)
 		last = s
 	}
 	return []byte(`<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
-  <process id="abc" isExecutable="true"><startEvent id="start"/>` + tasks + edges + `<endEvent id="end"/>
+  <process id="abc" isExecutable="true"><startEvent id="start"/>` + tasks.String() + edges.String() + `<endEvent id="end"/>
     <sequenceFlow id="to_end" sourceRef="` + last + `" targetRef="end"/></process></definitions>`)
 }
 
@@ -131,17 +134,11 @@ func (p *part) broker(ctx context.Context) error {
 // open connects to the log, as long as that takes.
 func (p *part) open(ctx context.Context, name string) (*natslog.Log, func(), error) {
 	for {
-		nc, err := natslog.Connect(p.url, natslog.ConnectOptions{Name: name})
-		if err == nil {
-			log, openErr := natslog.Open(ctx, nc, natslog.Options{AckWait: ackWait})
-			if openErr == nil {
+		if nc, err := natslog.Connect(p.url, natslog.ConnectOptions{Name: name}); err == nil {
+			if log, err := natslog.Open(ctx, nc, natslog.Options{AckWait: ackWait}); err == nil {
 				return log, nc.Close, nil
 			}
 			nc.Close()
-			err = openErr
-		}
-		if errors.Is(err, natslog.ErrDrift) {
-			return nil, nil, err
 		}
 		select {
 		case <-ctx.Done():
@@ -156,17 +153,18 @@ func (p *part) worker(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s, err := openService(ctx, filepath.Join(p.dir, name+".db"), crash, p.fault == bugBarrier)
+	s, err := openService(ctx, p.dir, name, crash)
 	if err != nil {
 		return err
 	}
+	s.fault = p.fault
 	defer s.db.Close() //nolint:errcheck // at the end of the process
 	log, done, err := p.open(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer done()
-	l := &faulty{Log: log, fault: p.fault, crash: crash}
+	l := &faulty{Log: log, fault: p.fault, crash: crash, bites: tally{p.dir}}
 	r, err := runner.New(name, s, l, catalog.New(log), runner.Config{Concurrency: 128, Backoff: 100 * time.Millisecond, Timeout: 2 * lateBy})
 	if err != nil {
 		return err
@@ -184,7 +182,7 @@ func (p *part) coordinator(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	l := &faulty{Log: log, fault: p.fault, crash: crash}
+	l := &faulty{Log: log, fault: p.fault, crash: crash, bites: tally{p.dir}}
 	c, err := coordinator.New(l, catalog.New(log), log.Snapshots(), coordinator.Config{Poll: 50 * time.Millisecond, SnapshotEvery: 200})
 	if err != nil {
 		return err

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -6,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -176,10 +179,8 @@ func (t *trial) judge(ctx context.Context, r *result) error {
 // scenario has documents whose work goes on after they have ended.
 func (t *trial) settled(context.Context) <-chan struct{} {
 	done := make(chan struct{})
-	for _, f := range t.fates {
-		if f == fateLate {
-			return done
-		}
+	if slices.Contains(t.fates, fateLate) {
+		return done
 	}
 	if t.during == nil || t.invariant > 0 {
 		close(done)

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -5,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -30,16 +33,17 @@ const (
 
 // A service has effects: a row for each visit, twice if it is done twice.
 type service struct {
-	db        *sql.DB
-	crash     *crash
-	noBarrier bool
+	db    *sql.DB
+	crash *crash
+	fault string // of faulty.go
+	bites tally
 
 	mu       sync.Mutex
 	commands map[string]int // to undo, by document
 }
 
-func openService(ctx context.Context, path string, crash *crash, noBarrier bool) (*service, error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(1000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
+func openService(ctx context.Context, dir, name string, crash *crash) (*service, error) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, name+".db")+"?_txlock=immediate&_pragma=busy_timeout(1000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func openService(ctx context.Context, path string, crash *crash, noBarrier bool)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &service{db: db, crash: crash, noBarrier: noBarrier, commands: make(map[string]int)}, nil
+	return &service{db: db, crash: crash, bites: tally{dir}, commands: make(map[string]int)}, nil
 }
 
 func fate(v runner.Visit) string {
@@ -75,14 +79,13 @@ func (s *service) Do(ctx context.Context, v runner.Visit) (any, error) {
 		return nil, runner.Reject("unwanted", "as its name says")
 	case f == fateLate && v.Step == "b":
 		<-time.After(lateBy) // and it goes on, whatever its deadline
+		s.bites.add()
 		ctx = context.WithoutCancel(ctx)
 	}
 	s.crash.at("before-effect")
 	err := s.within(ctx, func(tx *sql.Tx) error {
-		if !s.noBarrier {
-			if first, err := barrier.Do(ctx, tx, v); err != nil || !first {
-				return err
-			}
+		if first, err := s.first(ctx, tx, v); err != nil || !first {
+			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO effects VALUES ($1, $2, $3)`, v.Document, v.Step, v.Number)
 		s.crash.at("in-effect")
@@ -95,6 +98,24 @@ func (s *service) Do(ctx context.Context, v runner.Visit) (any, error) {
 	return map[string]string{"by": string(v.Step)}, nil
 }
 
+// first reports whether the visit's effect is to be written.
+func (s *service) first(ctx context.Context, tx *sql.Tx, v runner.Visit) (bool, error) {
+	switch {
+	case s.fault == bugBarrier:
+		return true, nil
+	case !s.plain():
+		return barrier.Do(ctx, tx, v)
+	}
+	n := 0
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM effects WHERE document = $1 AND step = $2 AND visit = $3`, v.Document, v.Step, v.Number).Scan(&n)
+	return n == 0, err
+}
+
+// plain reports whether effects have no barrier.
+func (s *service) plain() bool {
+	return s.fault == bugBarrier || s.fault == bugIgnore || s.fault == faultPlain
+}
+
 // Undo removes the effect.
 func (s *service) Undo(ctx context.Context, v runner.Visit) error {
 	f := fate(v)
@@ -103,7 +124,7 @@ func (s *service) Undo(ctx context.Context, v runner.Visit) error {
 	}
 	s.crash.at("before-undo")
 	err := s.within(ctx, func(tx *sql.Tx) error {
-		if !s.noBarrier {
+		if !s.plain() {
 			if needed, err := barrier.Undo(ctx, tx, v); err != nil || !needed {
 				return err
 			}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -54,7 +56,7 @@ func printTable(w io.Writer, results []result, bugs bool) bool {
 		r := &results[i]
 		ok, word := r.ok(), "ok"
 		if bugs {
-			ok, word = r.err == nil && r.breaches > 0, "caught"
+			ok, word = r.err == nil && r.breaches > 0 && r.bites > 0, "caught"
 		}
 		switch {
 		case r.err != nil:
