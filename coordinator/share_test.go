@@ -205,6 +205,9 @@ func TestADocumentThatCannotBeUnderstoodStopsNoOther(t *testing.T) {
 	raw(poison, "completed", `{{{`)
 	raw(events.DocumentSlot("abc", 1, "poison", events.Cancel), "cancel", `]`)
 	b.rejects("after")
+	if e := b.ended("poison"); e.Result != events.Cancelled || b.effects.count("poison") != 0 {
+		t.Errorf("what puts out no JSON ended %v with %d effects, want cancelled with none", e.Result, b.effects.count("poison"))
+	}
 	if _, count := c.Anomalies(); count == 0 {
 		t.Errorf("no document is set aside: the test shows nothing")
 	}

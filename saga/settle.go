@@ -2,6 +2,7 @@ package saga
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -12,7 +13,8 @@ const CodeExpression = "expression"
 
 // Settle returns the result and the data of a decision's event, given the
 // document's events so far: the merged context if the decision asks for it,
-// and the output that its expression makes.
+// and the output that its expression makes. An event whose data cannot be read
+// has put nothing out; what would be completed with it is failed.
 func (d *Definition) Settle(x Decision, history []events.Event) (events.Result, events.Data, error) {
 	var data events.Data
 	if x.Reason != "" {
@@ -23,9 +25,11 @@ func (d *Definition) Settle(x Decision, history []events.Event) (events.Result, 
 	}
 	m := merging{d: d, x: x, data: &data, loop: d.inLoop(x.Step)}
 	for i := range history {
-		if err := m.take(&history[i]); err != nil {
-			return x.Result, data, err
-		}
+		m.take(&history[i])
+	}
+	if m.unread != nil && x.Kind == events.Outcome && x.Result == events.Completed {
+		data.Error = &events.Error{Code: events.CodeMalformed, Message: m.unread.Error()}
+		return events.Failed, data, nil
 	}
 	if x.Merge && m.loop {
 		m.loops()
@@ -46,12 +50,13 @@ func (d *Definition) Settle(x Decision, history []events.Event) (events.Result, 
 
 // merging gathers what a decision's event carries.
 type merging struct {
-	d     *Definition
-	x     Decision
-	data  *events.Data
-	loop  bool // the step is in a loop: the state is needed
-	state State
-	items []item
+	d      *Definition
+	x      Decision
+	data   *events.Data
+	loop   bool // the step is in a loop: the state is needed
+	state  State
+	items  []item
+	unread error // why an event's data cannot be read
 }
 
 type item struct {
@@ -59,16 +64,17 @@ type item struct {
 	data   events.Data
 }
 
-func (m *merging) take(e *events.Event) error {
+func (m *merging) take(e *events.Event) {
 	if m.loop {
 		m.state = m.d.Fold(m.state, e)
 	}
 	if e.Slot.Kind != events.Submitted && (e.Slot.Kind != events.Outcome || e.Result != events.Completed) {
-		return nil
+		return
 	}
 	d, err := events.ParseData(e.Data)
 	if err != nil {
-		return err
+		m.unread = fmt.Errorf("%s: %w", e.ID(), err)
+		return
 	}
 	own := e.Slot.Step == m.x.Step
 	if own && m.x.Loop != nil && e.Slot.Visit > m.x.Visit {
@@ -76,10 +82,9 @@ func (m *merging) take(e *events.Event) error {
 	}
 	if own && e.Slot.Visit == m.x.Visit {
 		m.data.Output = d.Output
-		return nil
+		return
 	}
 	m.data.Context = events.With(m.data.Context, e.Slot.Step, d.Output)
-	return nil
 }
 
 // vars are what an expression sees of the merged context.
