@@ -115,7 +115,7 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 	if doc.definition == nil {
 		return doc, nil
 	}
-	doc.called(e)
+	doc.called(e, c.conf.Outside != nil)
 	if !c.foldSafely(doc, e) {
 		s.deadlines.set(doc, time.Time{})
 		return doc, nil
@@ -175,6 +175,9 @@ func (s *shard) decide(ids []events.DocumentID, now time.Time) []task {
 		}
 		seen[id] = struct{}{}
 		for _, x := range doc.definition.Decide(&doc.state, now) {
+			if doc.held(&x) {
+				continue
+			}
 			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&doc.state, id)})
 		}
 	}

@@ -23,6 +23,7 @@ type Touch struct {
 }
 
 // An Outside is what goes on between documents: messages, signals and calls.
+// Of a document that was called it writes the end, if that is completed.
 type Outside interface {
 	// Concerns reports whether it wants to know of the documents of a
 	// definition. Of those that were called it is told anyway.
@@ -73,11 +74,21 @@ func (c *Coordinator) touched(docs map[events.DocumentID]*document) []Touch {
 }
 
 // called notes that a document was called by another.
-func (d *document) called(e *events.Event) {
-	if e.Slot.Kind == events.Submitted && strings.HasPrefix(e.Source, SourceCalls) {
+func (d *document) called(e *events.Event, outside bool) {
+	if outside && e.Slot.Kind == events.Submitted && strings.HasPrefix(e.Source, SourceCalls) {
 		d.parent = e.Source
 	}
 }
+
+// held reports whether a decision is left to the Outside: a document that was
+// called and has done its work ends with its caller, for until then it may have
+// to be undone.
+func (d *document) held(x *saga.Decision) bool {
+	return d.parent != "" && IsDone(x)
+}
+
+// IsDone reports whether a decision is that a document ends completed.
+func IsDone(x *saga.Decision) bool { return x.Kind == events.Ended && x.Result == events.Completed }
 
 // forgotten tells the outside that a shard's documents are another's now.
 func (c *Coordinator) forgotten(ctx context.Context, s *shard) {

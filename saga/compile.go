@@ -189,6 +189,9 @@ func (c *compiler) checkNodes() {
 }
 
 func (c *compiler) checkNode(n *Node) {
+	if n.Kind == Call && n.Undo == nil {
+		n.Undo = &Undo{Step: n.ID, Child: true}
+	}
 	if n.Undo != nil && n.Undo.Service != "" {
 		if err := events.CheckID(n.Undo.Service); err != nil {
 			c.fault(n, "the service of its compensation handler %s: %.80q: %v", n.Undo.Step, n.Undo.Service, err)

@@ -173,7 +173,7 @@ func (d *Definition) undoNext(s *State, must func(*State, int) bool) []Decision 
 	for i := range s.Visits() {
 		v := s.Visit(i)
 		if v.status == Undoing {
-			if undo := d.Nodes[v.node].Undo; undo != nil && undo.Service == "" && !undo.Person {
+			if undo := d.Nodes[v.node].Undo; undo != nil && undo.Service == "" && !undo.Person && !undo.Child {
 				return []Decision{{Step: d.Nodes[v.node].ID, Visit: v.Number(), Kind: events.Undone, Again: int(v.again), Result: events.Completed}}
 			}
 			return nil

@@ -154,6 +154,7 @@ type Undo struct {
 	Step    events.StepID // the compensation handler's element
 	Service string        // empty if nobody has to do anything
 	Person  bool          // a person does it
+	Child   bool          // of a call: what it called is undone
 }
 
 // An Input is one member of the object that a step takes.

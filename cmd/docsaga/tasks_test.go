@@ -107,6 +107,7 @@ func TestAPersonAndAMessageBringADocumentToItsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.State == "completed" {
+			run(exitOK, "verify")
 			return
 		}
 		<-time.After(50 * time.Millisecond)

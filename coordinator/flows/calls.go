@@ -144,7 +144,8 @@ func (f *Flows) answer(ctx context.Context, p *picture, slot events.Slot, n *sag
 	return nil
 }
 
-// returned makes what a called document ended as the outcome of its call.
+// returned makes what a called document came to the outcome of its call, or
+// of its undo.
 func (f *Flows) returned(ctx context.Context, child events.DocumentID, source string) error {
 	slot, _, err := parseCall(source)
 	if err != nil {
@@ -159,11 +160,22 @@ func (f *Flows) returned(ctx context.Context, child events.DocumentID, source st
 		return err
 	}
 	i, n, ok := p.visit(slot)
-	if !ok || c.state.Phase() != saga.Ended || p.state.Visit(i).Status() != saga.Open {
+	done, ended := isDone(c.definition, &c.state), c.state.Phase() == saga.Ended
+	switch {
+	case !ok || !done && !ended:
+		return nil
+	case p.state.Visit(i).Status() == saga.Undoing && ended:
+		return f.undone(ctx, p, slot, c)
+	case p.state.Phase() == saga.Ended && done:
+		return f.end(ctx, c)
+	case p.state.Visit(i).Status() != saga.Open:
 		return nil
 	}
-	a := answer{result: c.state.Verdict}
-	switch c.state.Verdict {
+	a := answer{result: events.Completed}
+	if !done {
+		a.result = c.state.Verdict
+	}
+	switch a.result {
 	case events.Completed:
 		if a.output, err = c.variables(); err != nil {
 			return err
@@ -177,28 +189,8 @@ func (f *Flows) returned(ctx context.Context, child events.DocumentID, source st
 	return f.answer(ctx, p, slot, n, a)
 }
 
-// cancel cancels a called document, if it is there and has not ended.
-func (f *Flows) cancel(ctx context.Context, child events.DocumentID) error {
-	c, err := f.read(ctx, child)
-	if errors.Is(err, events.ErrNotFound) {
-		return nil // who submits it looks afterwards
-	}
-	if err != nil {
-		return err
-	}
-	if c.state.Phase() == saga.Ended || !strings.HasPrefix(c.history[0].Source, coordinator.SourceCalls) {
-		return nil
-	}
-	data, err := events.Data{By: &events.By{Actor: "docsaga", Reason: "its call was stopped"}}.Marshal()
-	if err != nil {
-		return fmt.Errorf("flows: %w", err)
-	}
-	e := events.Event{
-		Slot: c.history[0].Slot.Of(events.Cancel), Source: events.SourceCoordinator, Worker: "call-" + string(child),
-		Cause: c.definition.Cause(&c.state, child), Time: time.Now().UTC().Truncate(time.Millisecond), Data: data,
-	}
-	if _, err := f.log.Write(ctx, e); err != nil && !errors.Is(err, events.ErrTaken) {
-		return fmt.Errorf("flows: %w", err)
-	}
-	return nil
+// isDone reports whether a document has done its work and only has to end.
+func isDone(d *saga.Definition, s *saga.State) bool {
+	due := d.Decide(s, time.Time{})
+	return len(due) == 1 && coordinator.IsDone(&due[0])
 }

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/memlog"
 )
 
 func callOf(id, process string) string {
@@ -68,13 +70,118 @@ func TestACallThatIsRejectedRejects(t *testing.T) {
 	})
 }
 
+// undone is a user task whose undo nobody has to do.
+func undone(id string) string {
+	return `<userTask id="` + id + `"/><boundaryEvent id="b_` + id + `" attachedToRef="` + id + `"><compensateEventDefinition/></boundaryEvent>
+		<task id="u_` + id + `" isForCompensation="true"/><association id="as_` + id + `" sourceRef="b_` + id + `" targetRef="u_` + id + `" associationDirection="One"/>`
+}
+
+// complete completes a user task.
+func (w *world) complete(id events.DocumentID, step events.StepID) {
+	w.Helper()
+	desk := tasks.New(w.log, w.catalog, &memlog.Claims{})
+	if _, err := desk.Complete(w.Context(), tasks.Ref{Document: id, Step: step}, tasks.Actor{Name: "ann"}, tasks.Form{}); err != nil {
+		w.Fatal(err)
+	}
+	w.settle()
+}
+
+func (w *world) cancel(id events.DocumentID) {
+	w.Helper()
+	s, err := w.log.Submission(w.Context(), id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := w.log.Write(w.Context(), events.Event{Slot: s.Slot.Of(events.Cancel), Source: "/test", Worker: "c", Time: time.Now()}); err != nil {
+		w.Fatal(err)
+	}
+	w.settle()
+}
+
+func TestUndoingACallUndoesWhatItDidInReverse(t *testing.T) {
+	everywhere(t, func(w *world) {
+		w.deploy("inner", row("x", undone("x"), "y", undone("y"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("outer", row("a", undone("a"), "sub", callOf("sub", "inner"), "b", undone("b"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
+		w.start()
+		w.submit("outer", "one", `{}`)
+		w.settle()
+		w.complete("one", "a")
+		w.complete("one-sub-1", "x")
+		w.complete("one-sub-1", "y")
+		w.complete("one", "b")
+		w.want("one-sub-1", "document.submitted x.completed y.completed") // it ends with its caller
+		w.want("one", "document.submitted a.completed sub.completed b.completed")
+		w.cancel("one")
+		w.want("one-sub-1", "document.submitted x.completed y.completed document.cancel y.undo y.undone x.undo x.undone document.cancelled")
+		w.want("one", "document.submitted a.completed sub.completed b.completed document.cancel later.cancelled "+
+			"b.undo b.undone sub.undo sub.undone a.undo a.undone document.cancelled")
+	})
+}
+
+func TestACallThatIsPartlyDoneIsUndone(t *testing.T) {
+	everywhere(t, func(w *world) {
+		w.deploy("inner", row("x", undone("x"), "y", undone("y"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("outer", row("a", undone("a"), "sub", callOf("sub", "inner"), "end", `<endEvent id="end"/>`), "")
+		stop := w.start()
+		w.submit("outer", "one", `{}`)
+		w.settle()
+		w.complete("one", "a")
+		w.complete("one-sub-1", "x")
+		stop()
+		w.cancel("one")
+		w.start()
+		w.settle()
+		w.want("one-sub-1", "document.submitted x.completed document.cancel y.cancelled y.undo y.undone x.undo x.undone document.cancelled")
+		w.want("one", "document.submitted a.completed document.cancel sub.cancelled sub.undo sub.undone a.undo a.undone document.cancelled")
+	})
+}
+
+func TestACallOfACallIsUndone(t *testing.T) {
+	inMemory(t, func(w *world) {
+		w.deploy("inner", row("x", undone("x"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("middle", row("sub", callOf("sub", "inner"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("outer", row("sub", callOf("sub", "middle"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
+		w.start()
+		w.submit("outer", "one", `{}`)
+		w.settle()
+		w.complete("one-sub-1-sub-1", "x")
+		w.cancel("one")
+		w.want("one-sub-1-sub-1", "document.submitted x.completed document.cancel x.undo x.undone document.cancelled")
+		w.want("one-sub-1", "document.submitted sub.completed document.cancel sub.undo sub.undone document.cancelled")
+		w.want("one", "document.submitted sub.completed document.cancel later.cancelled sub.undo sub.undone document.cancelled")
+	})
+}
+
+func TestCalledDocumentsEndThoughNobodyLookedWhenTheirCallerDid(t *testing.T) {
+	everywhere(t, func(w *world) {
+		w.deploy("double", double, "")
+		w.deploy("order", row("sub", callOf("sub", "double"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
+		stop := w.start()
+		w.submit("order", "one", `{"amount":21}`)
+		w.settle()
+		stop()
+		w.complete("one", "later")
+		s, err := w.log.Submission(w.Context(), "one")
+		if err != nil {
+			w.Fatal(err)
+		}
+		e := events.Event{Slot: s.Slot.Of(events.Ended), Result: events.Completed, Source: "/test", Worker: "e", Time: time.Now()}
+		if _, err := w.log.Write(w.Context(), e); err != nil {
+			w.Fatal(err)
+		}
+		w.start()
+		w.settle()
+		w.want("one-sub-1", "document.submitted twice.completed document.completed")
+	})
+}
+
 func TestACallOfNothingFails(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("order", row("sub", callOf("sub", "nobody"), "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("order", "one", `{}`)
 		w.settle()
-		w.want("one", "document.submitted sub.failed document.failed")
+		w.want("one", "document.submitted sub.failed sub.undo sub.undone document.failed")
 	})
 }
 
@@ -85,7 +192,7 @@ func TestCallsOfThemselvesEnd(t *testing.T) {
 		w.submit("self", "one", `{}`)
 		time.Sleep(time.Minute)
 		w.settle()
-		w.want("one", "document.submitted sub.failed document.failed")
+		w.want("one", "document.submitted sub.failed sub.undo sub.undone document.failed")
 	})
 }
 
@@ -105,7 +212,7 @@ func TestACancelledCallIsCancelled(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.settle()
-		w.want("one", "document.submitted document.cancel sub.cancelled document.cancelled")
+		w.want("one", "document.submitted document.cancel sub.cancelled sub.undo sub.undone document.cancelled")
 		w.want("one-sub-1", "document.submitted document.cancel document.cancelled")
 	})
 }

@@ -2,7 +2,6 @@ package flows
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/docsaga/docsaga/coordinator"
@@ -13,7 +12,8 @@ import (
 // A document is one that waits or calls.
 type document struct {
 	waits map[events.Slot]*wait
-	calls map[events.Slot]bool // whether it was stopped
+	calls map[events.Slot]saga.Status // what was done about them last
+	done  bool                        // it was called and has done its work
 }
 
 // A wait is a visit that waits for a message or signal.
@@ -35,17 +35,24 @@ func (f *Flows) touched(t *coordinator.Touch) {
 		if doc != nil {
 			f.drop(t.Document, doc)
 		}
+		if !t.Forget {
+			f.release(t)
+		}
 		if !t.Forget && t.Parent != "" {
 			f.try("outcome of a call", t.Document, func(ctx context.Context) error { return f.returned(ctx, t.Document, t.Parent) })
 		}
 		return
 	}
 	if doc == nil {
-		doc = &document{waits: make(map[events.Slot]*wait), calls: make(map[events.Slot]bool)}
+		doc = &document{waits: make(map[events.Slot]*wait), calls: make(map[events.Slot]saga.Status)}
 		f.documents[t.Document] = doc
 		if t.Parent != "" {
 			f.try("look at the caller", t.Document, func(ctx context.Context) error { return f.orphaned(ctx, t.Document, t.Parent) })
 		}
+	}
+	if t.Parent != "" && !doc.done && isDone(t.Definition, &t.State) {
+		doc.done = true
+		f.try("outcome of a call", t.Document, func(ctx context.Context) error { return f.returned(ctx, t.Document, t.Parent) })
 	}
 	seen := make(map[events.Slot]bool)
 	for i := range t.State.Visits() {
@@ -57,7 +64,7 @@ func (f *Flows) touched(t *coordinator.Touch) {
 		}
 		switch {
 		case n.Kind == saga.Call:
-			f.called(doc, slot, v.Status())
+			f.called(doc, slot, n, v.Status())
 		case isCatch(n) && isWaiting(v.Status()):
 			seen[slot] = true
 			if doc.waits[slot] == nil {
@@ -140,40 +147,23 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 	})
 }
 
-// called begins a call that is open, and stops one that was cancelled.
-func (f *Flows) called(doc *document, slot events.Slot, s saga.Status) {
-	stopped, known := doc.calls[slot]
+// called begins a call that is open, stops one that was cancelled, and undoes
+// one that must be undone.
+func (f *Flows) called(doc *document, slot events.Slot, n *saga.Node, s saga.Status) {
+	if doc.calls[slot] == s {
+		return
+	}
 	switch s {
 	case saga.Open:
-		if !known {
-			doc.calls[slot] = false
-			f.try("call", slot.ID(), func(ctx context.Context) error { return f.call(ctx, slot) })
+		f.try("call", slot.ID(), func(ctx context.Context) error { return f.call(ctx, slot) })
+	case saga.Stopped, saga.Late:
+		f.try("cancel a call", slot.ID(), func(ctx context.Context) error { return f.cancel(ctx, slot) })
+	case saga.Undoing:
+		if n.Undo != nil && n.Undo.Child {
+			f.try("undo a call", slot.ID(), func(ctx context.Context) error { return f.undo(ctx, slot) })
 		}
-	case saga.Stopped, saga.Late, saga.Recalled:
-		if !stopped {
-			doc.calls[slot] = true
-			f.try("cancel a call", slot.ID(), func(ctx context.Context) error { return f.cancel(ctx, childOf(slot)) })
-		}
-	case saga.Joining, saga.Done, saga.Refused, saga.Broken, saga.Waiting, saga.Undoing, saga.UndoFailed, saga.Reverted,
+	case saga.Joining, saga.Done, saga.Refused, saga.Broken, saga.Waiting, saga.UndoFailed, saga.Reverted, saga.Recalled,
 		saga.Closed, saga.Watching, saga.Leaving, saga.Looping:
 	}
-}
-
-// orphaned cancels a document whose call was stopped.
-func (f *Flows) orphaned(ctx context.Context, child events.DocumentID, parent string) error {
-	slot, _, err := parseCall(parent)
-	if err != nil {
-		return err
-	}
-	e, err := f.log.Read(ctx, slot)
-	if errors.Is(err, events.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if e.Result == events.Cancelled || e.Result == events.TimedOut {
-		return f.cancel(ctx, child)
-	}
-	return nil
+	doc.calls[slot] = s
 }

@@ -133,7 +133,7 @@ func explain(d *saga.Definition) string {
 	for i := range d.Nodes {
 		if n := &d.Nodes[i]; what(n) != "" {
 			fmt.Fprintf(&b, "%s%s %s.", n.ID, titled(n.Name), what(n))
-			if n.Undo != nil {
+			if n.Undo != nil && !n.Undo.Child {
 				fmt.Fprintf(&b, " %s undoes it.", n.Undo.Step)
 			}
 			if to := next[string(n.ID)]; len(to) > 0 {
