@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -317,10 +318,10 @@ func TestAFileIsOpenedThroughItsDocumentOnly(t *testing.T) {
 }
 
 // endless is a body that does not end.
-type endless struct{ read int64 }
+type endless struct{ read atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	e.read += int64(len(p))
+	e.read.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -342,8 +343,8 @@ func TestAnEndlessBodyCostsABoundedAmount(t *testing.T) {
 				t.Errorf("%s: status %d for a body that does not end", path, response.StatusCode)
 			}
 		}
-		if body.read > 16<<20 {
-			t.Errorf("%s: %d bytes of the body were read", path, body.read)
+		if read := body.read.Load(); read > 16<<20 {
+			t.Errorf("%s: %d bytes of the body were read", path, read)
 		}
 	}
 }
