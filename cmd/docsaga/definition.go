@@ -19,7 +19,7 @@ func (a *app) definitionCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.definitionCheck(), a.definitionRun(), a.definitionDiff(), a.definitionDeploy(), a.definitionList(), a.definitionGet())
+	cmd.AddCommand(a.definitionCheck(), a.definitionRun(), a.definitionDiff(), a.definitionDeploy(), a.definitionList(), a.definitionGet(), a.definitionReplay())
 	return cmd
 }
 
