@@ -19,6 +19,11 @@ const SourceCoordinator = "/docsaga/coordinator"
 // SourceOperator is the source of what a person decides through docsaga.
 const SourceOperator = "/docsaga/operator"
 
+// SourceNotices is what the source of a visit's outcome begins with that a
+// message or signal has decided, and of a submission that one has made; its id
+// follows.
+const SourceNotices = "/docsaga/notices/"
+
 // SourceService returns the source of what the named service writes.
 func SourceService(name string) string { return "/docsaga/services/" + name }
 

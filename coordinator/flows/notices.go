@@ -30,7 +30,7 @@ const doubt = 2 * time.Second
 
 func workerOf(notice string) string { return "notice-" + notice }
 
-func sourceOf(notice string) string { return "/docsaga/notices/" + notice }
+func sourceOf(notice string) string { return events.SourceNotices + notice }
 
 // posted takes note of a notice or a claim.
 func (f *Flows) posted(p *events.Posting, now time.Time) {
