@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -116,16 +117,17 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 		return doc, nil
 	}
 	doc.called(e, c.conf.Outside != nil)
-	if !c.foldSafely(doc, e) {
+	state, ok := c.foldSafely(doc, e)
+	if !ok {
 		s.deadlines.set(doc, time.Time{})
 		return doc, nil
 	}
-	if doc.state.Phase() == saga.Ended {
+	if state.Phase() == saga.Ended {
 		delete(s.documents, id)
 		s.deadlines.set(doc, time.Time{})
 		return doc, nil
 	}
-	at, _ := doc.state.Deadline()
+	at, _ := state.Deadline()
 	s.deadlines.set(doc, at)
 	return doc, nil
 }
@@ -144,7 +146,8 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 		c.setAside(e.Slot.Document, err)
 		return &document{id: e.Slot.Document, place: -1}, nil
 	}
-	doc := &document{id: e.Slot.Document, definition: definition, place: -1}
+	// The id is a part of its message's subject, which is not to be kept for it.
+	doc := &document{id: events.DocumentID(strings.Clone(string(e.Slot.Document))), definition: definition, place: -1}
 	if e.Slot.Kind == events.Submitted {
 		return doc, nil
 	}
@@ -152,12 +155,14 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 	if err != nil {
 		return nil, err
 	}
+	var state saga.State
 	for i := range history {
 		if history[i].Position.Seq < e.Position.Seq {
-			doc.state = definition.Fold(doc.state, &history[i])
+			state = definition.Fold(state, &history[i])
 		}
 	}
-	c.conf.Logger.Warn("late event", "event", e.ID(), "phase", doc.state.Phase())
+	doc.keep(&state)
+	c.conf.Logger.Warn("late event", "event", e.ID(), "phase", state.Phase())
 	return doc, nil
 }
 
@@ -174,11 +179,12 @@ func (s *shard) decide(ids []events.DocumentID, now time.Time) []task {
 			continue
 		}
 		seen[id] = struct{}{}
-		for _, x := range doc.definition.Decide(&doc.state, now) {
+		state := doc.state()
+		for _, x := range doc.definition.Decide(&state, now) {
 			if doc.held(&x) {
 				continue
 			}
-			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&doc.state, id)})
+			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&state, id)})
 		}
 	}
 	return tasks

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
 )
 
 // An Anomaly is a document that was set aside: nothing is decided about it,
@@ -51,15 +52,16 @@ func (c *Coordinator) setAside(id events.DocumentID, reason error) {
 	}
 }
 
-// foldSafely folds an event into a document; one that cannot be folded sets
-// the document aside, and it reports false.
-func (c *Coordinator) foldSafely(doc *document, e *events.Event) (ok bool) {
+// foldSafely folds an event into a document and returns its state; one that
+// cannot be folded sets the document aside, and it reports false.
+func (c *Coordinator) foldSafely(doc *document, e *events.Event) (state saga.State, ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.setAside(doc.id, fmt.Errorf("fold %s: %v", e.ID(), p))
 			doc.definition, ok = nil, false
 		}
 	}()
-	doc.state = doc.definition.Fold(doc.state, e)
-	return true
+	state = doc.definition.Fold(doc.state(), e)
+	doc.keep(&state)
+	return state, true
 }

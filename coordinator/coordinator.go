@@ -280,12 +280,32 @@ type shard struct {
 	deadlines deadlines
 }
 
-// A document is the state of an open document.
+// A document is the state of an open document. It is kept in its binary form,
+// which is a third of the other's size: there may be millions of them.
 type document struct {
 	id         events.DocumentID
 	definition *saga.Definition // nil if it was set aside
-	state      saga.State
+	packed     []byte
 	parent     string // the source of its submission, if it was called
 	due        int64  // Unix milliseconds
 	place      int    // in the heap of deadlines, or -1
+}
+
+// state returns the document's state; the zero State if nothing was kept.
+func (d *document) state() saga.State {
+	var s saga.State
+	if len(d.packed) > 0 {
+		_ = s.UnmarshalBinary(d.packed) // keep has made it
+	}
+	return s
+}
+
+// keep keeps the document's state, in as little memory as it takes.
+func (d *document) keep(s *saga.State) {
+	var room [512]byte
+	b, _ := s.AppendBinary(room[:0]) // never fails
+	if cap(d.packed) < len(b) {
+		d.packed = make([]byte, len(b))
+	}
+	d.packed = d.packed[:copy(d.packed[:len(b)], b)]
 }

@@ -67,7 +67,7 @@ func (c *Coordinator) touched(docs map[events.DocumentID]*document) []Touch {
 	var touches []Touch
 	for id, doc := range docs {
 		if doc.definition != nil && (doc.parent != "" || c.conf.Outside.Concerns(doc.definition)) {
-			touches = append(touches, Touch{Definition: doc.definition, Document: id, State: doc.state, Parent: doc.parent})
+			touches = append(touches, Touch{Definition: doc.definition, Document: id, State: doc.state(), Parent: doc.parent})
 		}
 	}
 	return touches

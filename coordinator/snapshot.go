@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/saga"
 )
 
 // A snapshot is: one byte of format, the sequence it holds (8 bytes), and for
@@ -23,9 +24,9 @@ func (s *shard) name() string { return "coordinator-" + strconv.Itoa(s.number) }
 // save writes the shard's snapshot if it is at least so many events ahead of
 // the last one.
 func (c *Coordinator) save(ctx context.Context, s *shard, ahead uint64) error {
-	snapshot, seq, err := s.encode(ahead)
-	if err != nil || snapshot == nil {
-		return err
+	snapshot, seq := s.encode(ahead)
+	if snapshot == nil {
+		return nil
 	}
 	if err := c.snapshots.Save(ctx, s.name(), snapshot); err != nil {
 		return fmt.Errorf("coordinator: save snapshot of shard %d: %w", s.number, err)
@@ -36,11 +37,11 @@ func (c *Coordinator) save(ctx context.Context, s *shard, ahead uint64) error {
 	return nil
 }
 
-func (s *shard) encode(ahead uint64) ([]byte, uint64, error) {
+func (s *shard) encode(ahead uint64) (snapshot []byte, seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.seq-s.saved < ahead || !s.live {
-		return nil, 0, nil
+		return nil, 0
 	}
 	b := append(make([]byte, 0, 64+256*len(s.documents)), snapshotFormat)
 	b = binary.BigEndian.AppendUint64(b, s.seq)
@@ -48,16 +49,12 @@ func (s *shard) encode(ahead uint64) ([]byte, uint64, error) {
 		if doc.definition == nil {
 			continue
 		}
-		state, err := doc.state.AppendBinary(nil)
-		if err != nil {
-			return nil, 0, fmt.Errorf("coordinator: state of %s: %w", id, err)
-		}
-		for _, part := range []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(state), doc.parent} {
+		for _, part := range []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(doc.packed), doc.parent} {
 			b = binary.AppendUvarint(b, uint64(len(part)))
 			b = append(b, part...)
 		}
 	}
-	return b, s.seq, nil
+	return b, s.seq
 }
 
 // load reads the shard's snapshot. The caller holds the shard's lock.
@@ -98,11 +95,13 @@ func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [5]string) er
 		return fmt.Errorf("coordinator: %w", err)
 	}
 	doc := &document{id: events.DocumentID(parts[0]), definition: definition, parent: parts[4], place: -1}
-	if err := doc.state.UnmarshalBinary([]byte(parts[3])); err != nil {
+	var state saga.State
+	if err := state.UnmarshalBinary([]byte(parts[3])); err != nil {
 		return fmt.Errorf("coordinator: %w", err)
 	}
+	doc.keep(&state)
 	s.documents[doc.id] = doc
-	at, _ := doc.state.Deadline()
+	at, _ := state.Deadline()
 	s.deadlines.set(doc, at)
 	return nil
 }
