@@ -49,6 +49,10 @@ func check(file []byte, s pdfium.Signature) (out Signature) {
 		return out
 	}
 	out.Covers = covers
+	if err := bounded(s.Contents); err != nil {
+		out.Detail = "the signature cannot be read, or is too deep or too long"
+		return out
+	}
 	p7, err := pkcs7.Parse(trimDER(s.Contents))
 	if err != nil {
 		out.Detail = fmt.Sprintf("the signature cannot be read: %.100v", err)
