@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -33,6 +34,7 @@ func scenarios() []scenario {
 		{name: "late-success", fates: []string{fateOK, fateOK, fateOK, fateLate}, documents: 700, bitten: tallied},
 		{name: "late-without-barrier", fates: []string{fateOK, fateOK, fateLate}, fault: faultPlain, documents: 300, bitten: tallied},
 		{name: "database-down", fates: usual, during: locking},
+		{name: "disk-full", fates: usual, prepare: smallDisk, during: filling},
 		{name: "overload", fates: usual, overload: true, bitten: always},
 		{name: "all-down", fates: usual, during: allDown},
 	}
@@ -197,5 +199,41 @@ func allDown(ctx context.Context, t *trial) int {
 	for _, p := range t.sys.parts {
 		p.up()
 	}
+	return n
+}
+
+// smallDisk puts the broker's directory on a disk of its own.
+func smallDisk(dir string) (func(), error) {
+	path := filepath.Join(dir, "nats")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return nil, err
+	}
+	if err := syscall.Mount("tmpfs", path, "tmpfs", 0, "size=128m"); err != nil {
+		return nil, fmt.Errorf("a small disk needs the right to mount one: %w", err)
+	}
+	return func() { _ = syscall.Unmount(path, syscall.MNT_DETACH) }, nil
+}
+
+// filling fills the broker's disk for a while, frees it, and starts the broker
+// again, for one whose disk was full answers no more.
+func filling(ctx context.Context, t *trial) int {
+	wait(ctx, time.Second)
+	n := 0
+	path := filepath.Join(t.sys.dir, "nats", "filler")
+	if f, err := os.Create(path); err == nil {
+		block := make([]byte, 1<<16)
+		for err == nil {
+			if _, err = f.Write(block); err != nil && len(block) > 1 {
+				block, err = block[:len(block)/2], nil
+			}
+		}
+		n++
+		_ = f.Close() // it could not all be written
+	}
+	wait(ctx, 3*time.Second)
+	if os.Remove(path) != nil || !t.sys.parts["broker"].signal(syscall.SIGKILL) {
+		return 0
+	}
+	<-ctx.Done()
 	return n
 }

@@ -21,6 +21,9 @@ type scenario struct {
 	alone     bool     // coordinators ask for no leases
 	overload  bool     // all documents at once
 	invariant int      // a seeded bug: which must be breached, if one alone
+	// prepare readies the system's directory before anything runs; what it
+	// returns undoes that. An error leaves the scenario out. It may be nil.
+	prepare func(dir string) (undo func(), err error)
 	// during breaks something while documents are submitted, until ctx ends,
 	// and returns how often it did. It may be nil.
 	during func(ctx context.Context, t *trial) int
@@ -49,9 +52,11 @@ type result struct {
 	caught                                    map[int]int   // breaches by invariant
 	first                                     string        // the first breach
 	err                                       error
+	skipped                                   string // why it was left out
 }
 
-const patience = 90 * time.Second
+// patience is how long documents may take to end once the fault has stopped.
+const patience = 30 * time.Second
 
 // run runs the scenario in a directory of its own.
 func (s scenario) run(ctx context.Context, o options) (r result) {
@@ -67,6 +72,14 @@ func (s scenario) run(ctx context.Context, o options) (r result) {
 		}
 		_ = os.RemoveAll(dir)
 	}()
+	if s.prepare != nil {
+		undo, err := s.prepare(dir)
+		if err != nil {
+			r.skipped = err.Error()
+			return r
+		}
+		defer undo()
+	}
 	sys, err := start(ctx, dir, &s)
 	if err != nil {
 		r.err = err

@@ -15,6 +15,9 @@ import (
 func (r *result) line() string {
 	s := fmt.Sprintf("%-20s %5d documents, %5d accepted, %5d ended, %d lost, %d doubled, %d breaches, bit %d times, recovered in %s",
 		r.name, r.documents, r.accepted, r.ended, r.lost, r.doubled, r.breaches, r.bites, r.seconds())
+	if r.skipped != "" {
+		return fmt.Sprintf("%-20s LEFT OUT: %s", r.name, r.skipped)
+	}
 	if r.first != "" {
 		s += "\n    " + r.first
 	}
@@ -59,6 +62,8 @@ func printTable(w io.Writer, results []result, bugs bool) bool {
 			ok, word = r.err == nil && r.breaches > 0 && r.bites > 0, "caught"
 		}
 		switch {
+		case r.skipped != "":
+			ok, word = true, "LEFT OUT: "+r.skipped
 		case r.err != nil:
 			word = "ERROR"
 		case !ok && bugs:
