@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/services/samples"
 )
 
@@ -75,6 +74,7 @@ func TestE2EHostileLoadStaysWithinTheMemoryBound(t *testing.T) {
 // submitHostile submits a document, which may end in any way that is right for
 // its kind, but must end.
 func submitHostile(t *testing.T, program, addr, data, path string, kind samples.Kind) error {
+	t.Helper()
 	cmd := exec.Command(program, "submit", path, "--wait", "--timeout", "5m", "-o", "json", "--nats", "nats://"+addr, "--data", data)
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
@@ -89,7 +89,7 @@ func submitHostile(t *testing.T, program, addr, data, path string, kind samples.
 	}
 	end := samples.Want{State: r.State}
 	if r.Stop != nil {
-		end.Step, end.Reason = events.StepID(r.Stop.Step), r.Stop.Reason
+		end.Step, end.Reason = r.Stop.Step, r.Stop.Reason
 	}
 	if !kind.Accepts(end) {
 		t.Errorf("%s ended %s, want %s", kind.Name, end, kind.Want)
@@ -151,7 +151,7 @@ func memoryOf(pid int) (total memoryUse) {
 	tasks, _ := filepath.Glob(root + "/task/*/children")
 	for _, task := range tasks {
 		children, _ := os.ReadFile(task)
-		for _, child := range strings.Fields(string(children)) {
+		for child := range strings.FieldsSeq(string(children)) {
 			if id, err := strconv.Atoi(child); err == nil {
 				below := memoryOf(id)
 				total.kib += below.kib

@@ -3,6 +3,7 @@ package security_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestAttachmentsThatCannotBeLookedIntoAreFlagged(t *testing.T) {
 	}
 	many := samples.Document{}
 	for i := range 21 {
-		many.Files = append(many.Files, samples.File{Name: fmt.Sprintf("%d.pdf", i), Content: samples.Document{Title: fmt.Sprint(i)}.PDF()})
+		many.Files = append(many.Files, samples.File{Name: fmt.Sprintf("%d.pdf", i), Content: samples.Document{Title: strconv.Itoa(i)}.PDF()})
 	}
 	for name, content := range map[string][]byte{
 		"a password":   holding("a.pdf", "application/pdf", samples.Document{Encryption: samples.AES256, Password: "needed"}.PDF()),
