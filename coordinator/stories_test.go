@@ -57,10 +57,10 @@ type stage struct {
 	poll       time.Duration
 }
 
-type noSnapshots struct{}
+type unsaved struct{}
 
-func (noSnapshots) Save(context.Context, string, []byte) error { return nil }
-func (noSnapshots) Load(context.Context, string) ([]byte, error) {
+func (unsaved) Save(context.Context, string, []byte) error { return nil }
+func (unsaved) Load(context.Context, string) ([]byte, error) {
 	return nil, events.ErrNotFound
 }
 
@@ -297,7 +297,7 @@ func TestStoriesInMemory(t *testing.T) {
 		t.Run(st.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := memlog.New(memlog.Config{Shards: 1})
-				s := &stage{T: t, log: log, snapshots: noSnapshots{}, catalog: catalog.New(log), poll: time.Second, pause: func(d time.Duration) {
+				s := &stage{T: t, log: log, snapshots: unsaved{}, catalog: catalog.New(log), poll: time.Second, pause: func(d time.Duration) {
 					time.Sleep(d)
 					synctest.Wait()
 				}}
