@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/archive"
 	"github.com/docsaga/docsaga/events/audit"
 	"github.com/docsaga/docsaga/events/feed"
 )
@@ -212,7 +213,7 @@ func (a *app) auditVerify() *cobra.Command {
 		Short: "Check the log against its checkpoints, or an exported document by itself",
 		Long: `Without FILE it reads the whole log and compares it with the audit directory:
 each event that was changed, removed, inserted or moved is named. With FILE it
-checks a document that audit export has written, by nothing but the public key;
+checks what audit export or archive has written, by nothing but the public key;
 it needs no server. Exit code 1 if anything does not hold.`,
 		Example: `  docsaga audit verify --audit-pub audit.key.pub --files
   docsaga audit verify --audit-pub audit.key.pub --checkpoint /mnt/elsewhere/checkpoints
@@ -222,6 +223,9 @@ it needs no server. Exit code 1 if anything does not hold.`,
 			ev, err := f.evidence(a)
 			if err != nil {
 				return err
+			}
+			if len(args) > 0 && archive.Is(args[0]) {
+				return a.verifyArchive(args[0], ev)
 			}
 			if len(args) > 0 {
 				return a.verifyExport(args[0], ev)

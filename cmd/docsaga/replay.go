@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ type replayOptions struct {
 	filter        filterFlags
 	after, until  string
 	to, progress  string
+	from          string
+	evidence      auditFlags
 	merge, follow bool
 	pace          replay.Pace
 }
@@ -89,6 +92,8 @@ last may then be sent again.`,
 	f.StringVar(&o.after, "after", "", "only what comes after these positions, such as 0-1047,1-33")
 	f.StringVar(&o.until, "until", "", "only what comes up to these positions")
 	f.StringVar(&o.to, "to", "", "where to: nats:SUBJECT, http://... or https://... (default print)")
+	f.StringVar(&o.from, "from", "", "read archived documents from this file instead of the log; wants --audit-pub")
+	o.evidence.addPublic(cmd)
 	f.StringVar(&o.progress, "progress", "", "file that keeps how far it came, to go on from there")
 	f.BoolVar(&o.merge, "merge", false, "in the order of storing, over all shards")
 	f.BoolVar(&o.follow, "follow", false, "go on with what comes, until stopped")
@@ -143,10 +148,28 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	if err := checkTarget(o.to); err != nil {
 		return err
 	}
+	// What lives is small and bounded, and what dies is much: collect less often.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	if o.from != "" {
+		return a.replayArchive(ctx, o, q.Filter)
+	}
 	return a.connected(ctx, func(ctx context.Context, sys *system) error {
 		out := a.sink(sys, o)
 		return a.send(ctx, replay.Read(ctx, sys.log, q), out, o)
 	})
+}
+
+// replayArchive replays archived documents; it needs no server but to send to.
+func (a *app) replayArchive(ctx context.Context, o replayOptions, filter replay.Filter) error {
+	ev, err := o.evidence.evidence(a)
+	if err != nil {
+		return err
+	}
+	if o.progress != "" || o.follow || o.merge || strings.HasPrefix(o.to, "nats:") {
+		return usage("--from goes with neither --progress, --follow, --merge nor --to nats:")
+	}
+	err = a.send(ctx, fromArchive(o.from, ev, filter), a.sink(nil, o), o)
+	return proofError(err)
 }
 
 // A sink is where a replay goes.
