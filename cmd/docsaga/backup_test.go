@@ -32,7 +32,7 @@ func serveDir(t *testing.T, dir string) *system {
 
 func TestABackupMadeWhileTheSystemRunsComesBackWhole(t *testing.T) {
 	documents := 3000
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		documents = 300
 	}
 	sys := startLog(t, t.TempDir())
