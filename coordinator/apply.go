@@ -89,7 +89,7 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 		tasks, touches := c.catchUp(s)
 		return tasks, touches, nil
 	}
-	return s.decide(touched, time.Now()), c.touched(docs), nil
+	return c.decide(s, touched, time.Now()), c.touched(docs), nil
 }
 
 // catchUp decides about every open document: the log has been read as far as
@@ -100,7 +100,7 @@ func (c *Coordinator) catchUp(s *shard) ([]task, []Touch) {
 	for id := range s.documents {
 		ids = append(ids, id)
 	}
-	return s.decide(ids, time.Now()), c.touched(s.documents)
+	return c.decide(s, ids, time.Now()), c.touched(s.documents)
 }
 
 func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*document, error) {
@@ -114,6 +114,10 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 		s.documents[doc.id] = doc
 	}
 	if doc.definition == nil {
+		return doc, nil
+	}
+	if !doc.follows(e) {
+		c.conf.Logger.Error("document was submitted to two definitions, past the log's checks", "event", e.ID(), "definition", e.Slot.Definition)
 		return doc, nil
 	}
 	doc.called(e, c.conf.Outside != nil)
@@ -130,6 +134,12 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 	at, _ := state.Deadline()
 	s.deadlines.set(doc, at)
 	return doc, nil
+}
+
+// follows reports whether an event is of the definition that the document
+// follows.
+func (d *document) follows(e *events.Event) bool {
+	return e.Slot.Definition == d.definition.Name && e.Slot.Version == d.definition.Version
 }
 
 // open returns a document that is not in memory: a new one, or one that has
@@ -157,7 +167,7 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 	}
 	var state saga.State
 	for i := range history {
-		if history[i].Position.Seq < e.Position.Seq {
+		if history[i].Position.Seq < e.Position.Seq && doc.follows(&history[i]) {
 			state = definition.Fold(state, &history[i])
 		}
 	}
@@ -167,7 +177,7 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 }
 
 // decide returns what is to be written about the given documents.
-func (s *shard) decide(ids []events.DocumentID, now time.Time) []task {
+func (c *Coordinator) decide(s *shard, ids []events.DocumentID, now time.Time) []task {
 	var tasks []task
 	seen := make(map[events.DocumentID]struct{}, len(ids))
 	for _, id := range ids {
@@ -180,7 +190,7 @@ func (s *shard) decide(ids []events.DocumentID, now time.Time) []task {
 		}
 		seen[id] = struct{}{}
 		state := doc.state()
-		for _, x := range doc.definition.Decide(&state, now) {
+		for _, x := range c.decideSafely(doc, &state, now) {
 			if doc.held(&x) {
 				continue
 			}
@@ -191,7 +201,7 @@ func (s *shard) decide(ids []events.DocumentID, now time.Time) []task {
 }
 
 // due decides about the documents whose deadline has passed.
-func (s *shard) due(now time.Time) []task {
+func (c *Coordinator) due(s *shard, now time.Time) []task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.live {
@@ -202,5 +212,5 @@ func (s *shard) due(now time.Time) []task {
 		ids = append(ids, s.deadlines[0].id)
 		s.deadlines.set(s.deadlines[0], time.Time{})
 	}
-	return s.decide(ids, now)
+	return c.decide(s, ids, now)
 }

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
@@ -64,4 +65,26 @@ func (c *Coordinator) foldSafely(doc *document, e *events.Event) (state saga.Sta
 	state = doc.definition.Fold(doc.state(), e)
 	doc.keep(&state)
 	return state, true
+}
+
+// decideSafely returns what is due in a document; one that cannot be decided
+// about is set aside.
+func (c *Coordinator) decideSafely(doc *document, state *saga.State, now time.Time) (due []saga.Decision) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.setAside(doc.id, fmt.Errorf("decide: %v", p))
+			doc.definition, due = nil, nil
+		}
+	}()
+	return doc.definition.Decide(state, now)
+}
+
+// settleSafely makes the result and the data of a decision's event.
+func settleSafely(t *task, history []events.Event) (result events.Result, data events.Data, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("settle: %v", p)
+		}
+	}()
+	return t.definition.Settle(t.decision, history)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func (c *Coordinator) watch(ctx context.Context) error {
 		}
 		now := time.Now()
 		for _, s := range c.shards {
-			if err := c.enqueue(ctx, s.due(now)); err != nil {
+			if err := c.enqueue(ctx, c.due(s, now)); err != nil {
 				return err
 			}
 		}
@@ -232,8 +233,10 @@ func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 		if history, err = c.history(ctx, t.document); err != nil {
 			return e, err
 		}
+		doc := document{definition: t.definition}
+		history = slices.DeleteFunc(history, func(e events.Event) bool { return !doc.follows(&e) })
 	}
-	result, data, err := t.definition.Settle(t.decision, history)
+	result, data, err := settleSafely(&t, history)
 	if err != nil {
 		return e, fmt.Errorf("coordinator: %s: %w: %w", e.ID(), err, events.ErrBadEvent)
 	}

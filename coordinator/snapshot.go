@@ -14,7 +14,8 @@ import (
 // A snapshot is: one byte of format, the sequence it holds (8 bytes), and for
 // each open document five strings with their lengths before them: id,
 // definition, version, state, and the source of its submission if it was
-// called. All numbers are big endian or uvarint.
+// called. Of a document that was set aside there is only the id. All numbers are
+// big endian or uvarint.
 const snapshotFormat = 2
 
 var errBadSnapshot = errors.New("not a snapshot of this coordinator")
@@ -46,10 +47,11 @@ func (s *shard) encode(ahead uint64) (snapshot []byte, seq uint64) {
 	b := append(make([]byte, 0, 64+256*len(s.documents)), snapshotFormat)
 	b = binary.BigEndian.AppendUint64(b, s.seq)
 	for id, doc := range s.documents {
-		if doc.definition == nil {
-			continue
+		parts := []string{string(id), "", "0", "", ""} // set aside
+		if doc.definition != nil {
+			parts = []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(doc.packed), doc.parent}
 		}
-		for _, part := range []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(doc.packed), doc.parent} {
+		for _, part := range parts {
 			b = binary.AppendUvarint(b, uint64(len(part)))
 			b = append(b, part...)
 		}
@@ -77,6 +79,12 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 			}
 			parts[i], b = string(b[used:used+int(n)]), b[used+int(n):]
 		}
+		if parts[1] == "" {
+			if err := c.reopen(ctx, s, events.DocumentID(parts[0]), seq); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := c.loadOne(ctx, s, parts); err != nil {
 			return err
 		}
@@ -103,5 +111,23 @@ func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [5]string) er
 	s.documents[doc.id] = doc
 	at, _ := state.Deadline()
 	s.deadlines.set(doc, at)
+	return nil
+}
+
+// reopen tries again to understand a document that was set aside before the
+// snapshot: it is folded from its first event to the last that the snapshot holds.
+func (c *Coordinator) reopen(ctx context.Context, s *shard, id events.DocumentID, seq uint64) error {
+	history, err := c.history(ctx, id)
+	if err != nil {
+		return err
+	}
+	for i := range history {
+		if history[i].Position.Seq > seq {
+			break
+		}
+		if _, err := c.foldOne(ctx, s, &history[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
