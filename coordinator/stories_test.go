@@ -274,16 +274,13 @@ func stories(t *testing.T) []story {
 
 func (s *stage) set(st *story, document string) {
 	s.Helper()
-	d, err := bpmn.Parse(st.drawn, 1)
-	if err != nil {
-		s.Fatal(err)
-	}
 	refs, err := s.log.Definitions(s.Context())
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.version, s.document = len(refs)+1, events.DocumentID(document)
-	if d, err = bpmn.Parse(st.drawn, s.version); err != nil {
+	d, err := bpmn.Parse(st.drawn, s.version)
+	if err != nil {
 		s.Fatal(err)
 	}
 	if err := s.log.PutDefinition(s.Context(), d.Name, s.version, st.drawn); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/docsaga/docsaga/events/memlog"
 )
 
-func callOf(id, process string) string {
-	return `<callActivity id="` + id + `"><extensionElements><z:calledElement processId="` + process + `"/></extensionElements></callActivity>`
+func callOf(process string) string {
+	return `<callActivity id="sub"><extensionElements><z:calledElement processId="` + process + `"/></extensionElements></callActivity>`
 }
 
 const double = `<startEvent id="start"/><sequenceFlow id="f1" sourceRef="start" targetRef="twice"/>
@@ -22,13 +22,13 @@ const double = `<startEvent id="start"/><sequenceFlow id="f1" sourceRef="start" 
 func TestACallIsADocumentOfItsOwn(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("double", double, "")
-		w.deploy("order", row("sub", callOf("sub", "double"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("order", row("sub", callOf("double"), "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("order", "one", `{"amount":21}`)
 		w.settle()
 		w.want("one", "document.submitted sub.completed document.completed")
 		w.want("one-sub-1", "document.submitted twice.completed document.completed")
-		if got, want := w.output("one", "sub", 1), `{"amount":21,"result":42}`; got != want {
+		if got, want := w.output("one", "sub"), `{"amount":21,"result":42}`; got != want {
 			w.Errorf("the call put out %s, want %s", got, want)
 		}
 		s, err := w.log.Submission(w.Context(), "one-sub-1")
@@ -41,7 +41,7 @@ func TestACallIsADocumentOfItsOwn(t *testing.T) {
 func TestACallGoesOnWhereItWasWhenACoordinatorComesBack(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("wait", waitForPaid(), paid)
-		w.deploy("order", row("sub", callOf("sub", "wait"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("order", row("sub", callOf("wait"), "end", `<endEvent id="end"/>`), "")
 		stop := w.start()
 		w.submit("order", "one", `{"order":"1"}`)
 		w.settle()
@@ -58,7 +58,7 @@ func TestACallGoesOnWhereItWasWhenACoordinatorComesBack(t *testing.T) {
 func TestACallThatIsRejectedRejects(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("no", row("end", `<endEvent id="end"><errorEventDefinition errorRef="e"/></endEvent>`), `<error id="e" errorCode="too-bad"/>`)
-		w.deploy("order", row("sub", callOf("sub", "no")+`
+		w.deploy("order", row("sub", callOf("no")+`
 			<boundaryEvent id="oops" attachedToRef="sub"><errorEventDefinition errorRef="e"/></boundaryEvent>
 			<sequenceFlow id="g" sourceRef="oops" targetRef="other"/><endEvent id="other"/>`, "end", `<endEvent id="end"/>`),
 			`<error id="e" errorCode="too-bad"/>`)
@@ -101,7 +101,7 @@ func (w *world) cancel(id events.DocumentID) {
 func TestUndoingACallUndoesWhatItDidInReverse(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("inner", row("x", undone("x"), "y", undone("y"), "end", `<endEvent id="end"/>`), "")
-		w.deploy("outer", row("a", undone("a"), "sub", callOf("sub", "inner"), "b", undone("b"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
+		w.deploy("outer", row("a", undone("a"), "sub", callOf("inner"), "b", undone("b"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("outer", "one", `{}`)
 		w.settle()
@@ -121,7 +121,7 @@ func TestUndoingACallUndoesWhatItDidInReverse(t *testing.T) {
 func TestACallThatIsPartlyDoneIsUndone(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("inner", row("x", undone("x"), "y", undone("y"), "end", `<endEvent id="end"/>`), "")
-		w.deploy("outer", row("a", undone("a"), "sub", callOf("sub", "inner"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("outer", row("a", undone("a"), "sub", callOf("inner"), "end", `<endEvent id="end"/>`), "")
 		stop := w.start()
 		w.submit("outer", "one", `{}`)
 		w.settle()
@@ -139,8 +139,8 @@ func TestACallThatIsPartlyDoneIsUndone(t *testing.T) {
 func TestACallOfACallIsUndone(t *testing.T) {
 	inMemory(t, func(w *world) {
 		w.deploy("inner", row("x", undone("x"), "end", `<endEvent id="end"/>`), "")
-		w.deploy("middle", row("sub", callOf("sub", "inner"), "end", `<endEvent id="end"/>`), "")
-		w.deploy("outer", row("sub", callOf("sub", "middle"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
+		w.deploy("middle", row("sub", callOf("inner"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("outer", row("sub", callOf("middle"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("outer", "one", `{}`)
 		w.settle()
@@ -155,7 +155,7 @@ func TestACallOfACallIsUndone(t *testing.T) {
 func TestCalledDocumentsEndThoughNobodyLookedWhenTheirCallerDid(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("double", double, "")
-		w.deploy("order", row("sub", callOf("sub", "double"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
+		w.deploy("order", row("sub", callOf("double"), "later", `<userTask id="later"/>`, "end", `<endEvent id="end"/>`), "")
 		stop := w.start()
 		w.submit("order", "one", `{"amount":21}`)
 		w.settle()
@@ -177,7 +177,7 @@ func TestCalledDocumentsEndThoughNobodyLookedWhenTheirCallerDid(t *testing.T) {
 
 func TestACallOfNothingFails(t *testing.T) {
 	everywhere(t, func(w *world) {
-		w.deploy("order", row("sub", callOf("sub", "nobody"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("order", row("sub", callOf("nobody"), "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("order", "one", `{}`)
 		w.settle()
@@ -187,7 +187,7 @@ func TestACallOfNothingFails(t *testing.T) {
 
 func TestCallsOfThemselvesEnd(t *testing.T) {
 	inMemory(t, func(w *world) {
-		w.deploy("self", row("sub", callOf("sub", "self"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("self", row("sub", callOf("self"), "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("self", "one", `{}`)
 		time.Sleep(time.Minute)
@@ -199,7 +199,7 @@ func TestCallsOfThemselvesEnd(t *testing.T) {
 func TestACancelledCallIsCancelled(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("wait", waitForPaid(), paid)
-		w.deploy("order", row("sub", callOf("sub", "wait"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("order", row("sub", callOf("wait"), "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("order", "one", `{"order":"1"}`)
 		w.settle()
@@ -220,7 +220,7 @@ func TestACancelledCallIsCancelled(t *testing.T) {
 func TestACallIsCancelledThoughItsCallerHasEnded(t *testing.T) {
 	everywhere(t, func(w *world) {
 		w.deploy("wait", waitForPaid(), paid)
-		w.deploy("order", row("sub", callOf("sub", "wait"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("order", row("sub", callOf("wait"), "end", `<endEvent id="end"/>`), "")
 		stop := w.start()
 		w.submit("order", "one", `{"order":"1"}`)
 		w.settle()

@@ -114,7 +114,7 @@ func TestADocumentTellsAnother(t *testing.T) {
 		w.settle()
 		w.want("pay", "document.submitted tell.completed end.completed document.completed")
 		w.want("one", "document.submitted wait.completed document.completed")
-		if got := w.output("one", "wait", 1); got != `{"twice":12}` {
+		if got := w.output("one", "wait"); got != `{"twice":12}` {
 			w.Errorf("output %s, want what the payment tells", got)
 		}
 		w.want("open", "document.submitted wait.completed document.completed")
@@ -189,7 +189,7 @@ func TestEachItemOfALoopGetsItsOwnMessage(t *testing.T) {
 			w.tell(events.Notice{ID: "m-" + part, Name: "arrived", Key: part, Data: fmt.Appendf(nil, `{"weight":%d}`, i)})
 		}
 		w.settle()
-		if got, want := w.output("one", "wait", 1), `{"got":[1,2,0]}`; got != want {
+		if got, want := w.output("one", "wait"), `{"got":[1,2,0]}`; got != want {
 			w.Errorf("the loop put out %s, want %s", got, want)
 		}
 	})

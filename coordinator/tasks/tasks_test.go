@@ -31,7 +31,7 @@ const approval = `<?xml version="1.0" encoding="UTF-8"?>
   </process>
 </definitions>`
 
-func newDesk(t *testing.T) (*memlog.Log, *tasks.Desk) {
+func newDesk(t *testing.T) *tasks.Desk {
 	t.Helper()
 	log := memlog.New(memlog.Config{})
 	d, err := catalog.Deploy(t.Context(), log, []byte(approval))
@@ -45,7 +45,7 @@ func newDesk(t *testing.T) (*memlog.Log, *tasks.Desk) {
 	if _, err := log.Write(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	return log, tasks.New(log, catalog.New(log), &memlog.Claims{})
+	return tasks.New(log, catalog.New(log), &memlog.Claims{})
 }
 
 func only(t *testing.T, desk *tasks.Desk) tasks.Task {
@@ -65,7 +65,7 @@ var (
 )
 
 func TestATaskSaysWhatItNeeds(t *testing.T) {
-	_, desk := newDesk(t)
+	desk := newDesk(t)
 	got := only(t, desk)
 	if got.Step != "approve" || got.Visit != 1 || got.Name != "Approve the invoice" || got.Form != "approval-form" {
 		t.Errorf("task %+v, want the first visit of approve with its form", got)
@@ -82,7 +82,7 @@ func TestATaskSaysWhatItNeeds(t *testing.T) {
 }
 
 func TestAFormMustFitTheSchema(t *testing.T) {
-	_, desk := newDesk(t)
+	desk := newDesk(t)
 	for _, output := range []string{`{}`, `{"approved":"yes"}`, `{"approved":true,"x":1}`, `{`, `[]`} {
 		_, err := desk.Complete(t.Context(), approve, ann, tasks.Form{Output: json.RawMessage(output)})
 		if !errors.Is(err, tasks.ErrBadForm) {
@@ -95,7 +95,7 @@ func TestAFormMustFitTheSchema(t *testing.T) {
 }
 
 func TestAClaimKeepsOthersAway(t *testing.T) {
-	_, desk := newDesk(t)
+	desk := newDesk(t)
 	if _, err := desk.Claim(t.Context(), approve, bob); !errors.Is(err, tasks.ErrNotAllowed) {
 		t.Errorf("bob claims: error %v, want %v", err, tasks.ErrNotAllowed)
 	}
@@ -123,7 +123,7 @@ func TestAClaimKeepsOthersAway(t *testing.T) {
 }
 
 func TestACompletedTaskGoesOnWithWhoDidIt(t *testing.T) {
-	_, desk := newDesk(t)
+	desk := newDesk(t)
 	e, err := desk.Complete(t.Context(), approve, ann, tasks.Form{Output: json.RawMessage(`{"approved":true}`), Reason: "fine"})
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestACompletedTaskGoesOnWithWhoDidIt(t *testing.T) {
 }
 
 func TestATaskCanBeRejected(t *testing.T) {
-	_, desk := newDesk(t)
+	desk := newDesk(t)
 	e, err := desk.Complete(t.Context(), approve, zoe, tasks.Form{Reject: "too-dear", Reason: "no"})
 	if err != nil || e.Result != events.Rejected {
 		t.Fatalf("%v (error %v), want rejected", e.Result, err)
@@ -163,7 +163,7 @@ func TestATaskCanBeRejected(t *testing.T) {
 }
 
 func TestNobodyKnowsTheDocument(t *testing.T) {
-	_, desk := newDesk(t)
+	desk := newDesk(t)
 	if _, err := desk.Open(t.Context(), "other"); !errors.Is(err, events.ErrNotFound) {
 		t.Errorf("error %v, want %v", err, events.ErrNotFound)
 	}
