@@ -316,7 +316,7 @@ func lastBlock(s crimeScene) int {
 
 func TestAuditNamesWhatWasDoneToTheStoredLog(t *testing.T) {
 	documents := 10_000
-	if testing.Short() || raceEnabled {
+	if testing.Short() || underRace {
 		documents = 400
 		t.Logf("%d documents only; make e2e has 10,000", documents)
 	}

@@ -32,7 +32,7 @@ func serveDir(t *testing.T, dir string) *system {
 
 func TestABackupMadeWhileTheSystemRunsComesBackWhole(t *testing.T) {
 	documents := 3000
-	if testing.Short() || raceEnabled {
+	if testing.Short() || underRace {
 		documents = 300
 	}
 	sys := startLog(t, t.TempDir())

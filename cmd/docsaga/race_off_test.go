@@ -2,5 +2,5 @@
 
 package main
 
-// raceEnabled says that the race detector slows everything down.
-const raceEnabled = false
+// underRace says whether the race detector is on, which slows everything down.
+const underRace = false
