@@ -36,7 +36,7 @@ type trial struct {
 	*scenario
 	sys     *system
 	client  *client
-	rng     *rand.Rand
+	rng     *rand.Rand // of the fault alone
 	docsaga string
 }
 
@@ -92,7 +92,7 @@ func (s scenario) run(ctx context.Context, o options) (r result) {
 		return r
 	}
 	defer done()
-	t := &trial{scenario: &s, sys: sys, client: c, docsaga: o.docsaga, rng: rand.New(rand.NewPCG(o.seed, uint64(len(s.name))))} //nolint:gosec // it must repeat
+	t := &trial{scenario: &s, sys: sys, client: c, docsaga: o.docsaga, rng: rand.New(rand.NewPCG(o.seed, 1))} //nolint:gosec // it must repeat
 	watch, stop := context.WithCancel(ctx)
 	defer c.watching.Wait()
 	defer stop()
@@ -128,7 +128,7 @@ func (t *trial) load(ctx context.Context, o options, r *result) error {
 		}
 		bites <- n
 	}()
-	err := t.client.submit(ctx, t.rng, t.scenario, documents, over)
+	err := t.client.submit(ctx, rand.New(rand.NewPCG(o.seed, 2)), t.scenario, documents, over) //nolint:gosec // it must repeat
 	stop()
 	r.bites = <-bites
 	if err != nil {
