@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,16 +31,18 @@ func (noSnapshots) Load(context.Context, string) ([]byte, error) {
 // fiveSteps returns a flow of five steps with no deadlines.
 func fiveSteps(b *testing.B) *saga.Definition {
 	b.Helper()
-	drawn := `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0">
-<process id="flow"><startEvent id="start"/>`
+	var drawn strings.Builder
+	drawn.WriteString(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0">
+<process id="flow"><startEvent id="start"/>`)
 	from := "start"
 	for i := range 5 {
 		id := fmt.Sprintf("step-%d", i)
-		drawn += fmt.Sprintf(`<serviceTask id="%s"><extensionElements><z:taskDefinition type="%s"/></extensionElements></serviceTask>
+		fmt.Fprintf(&drawn, `<serviceTask id="%s"><extensionElements><z:taskDefinition type="%s"/></extensionElements></serviceTask>
 <sequenceFlow id="f%d" sourceRef="%s" targetRef="%s"/>`, id, id, i, from, id)
 		from = id
 	}
-	d, err := bpmn.Parse([]byte(drawn+`<endEvent id="end"/><sequenceFlow id="last" sourceRef="`+from+`" targetRef="end"/></process></definitions>`), 1)
+	fmt.Fprintf(&drawn, `<endEvent id="end"/><sequenceFlow id="last" sourceRef="%s" targetRef="end"/></process></definitions>`, from)
+	d, err := bpmn.Parse([]byte(drawn.String()), 1)
 	if err != nil {
 		b.Fatal(err)
 	}

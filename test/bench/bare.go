@@ -153,7 +153,7 @@ func (h *hop) run(ctx context.Context) error {
 // ended returns nil if an error only says that ctx has ended.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that is how every run ends
 	}
 	return fmt.Errorf("bench: bare: %w", err)
 }
