@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -67,6 +68,43 @@ func TestAStopGivesBackAtOnceWhatNobodyHasBegun(t *testing.T) {
 		}
 		if took := time.Since(start); took > 10*time.Second || len(slow.visits) != 1 || len(quick.visits) != 11 {
 			t.Errorf("all was done after %v, %d and %d visits; want 1 and 11, within ten seconds of the stop", took, len(slow.visits), len(quick.visits))
+		}
+	})
+}
+
+func TestAStopIsNoFailureOfTheLastAttempt(t *testing.T) {
+	play(t, func(s *stage) {
+		begun := make(chan struct{})
+		stop := s.host("left", &fake{do: func(ctx context.Context, v runner.Visit) (any, error) {
+			if v.Attempt == 3 {
+				close(begun)
+				<-ctx.Done()
+			}
+			return nil, errors.New("not now")
+		}}, runner.Config{Drain: time.Second})
+		s.submit()
+		<-begun
+		stop()
+		if e, err := s.log.Read(s.ctx, slot("left", events.Outcome)); !errors.Is(err, events.ErrNotFound) {
+			t.Fatalf("left is %v (error %v) after the stop, want nothing: the attempt was not let finish", e.Result, err)
+		}
+		s.host("left", &fake{do: always(`{}`)}, runner.Config{})
+		if e, _ := s.outcome(slot("left", events.Outcome)); e.Result != events.Completed {
+			t.Errorf("left is %v, want completed by the next runner", e.Result)
+		}
+	})
+}
+
+func TestNoPauseIsLongerThanAMinute(t *testing.T) {
+	play(t, func(s *stage) {
+		h := &fake{do: func(context.Context, runner.Visit) (any, error) { return nil, errors.New("no") }}
+		s.host("left", h, runner.Config{Backoff: time.Hour})
+		s.submit()
+		s.outcome(slot("left", events.Outcome))
+		for i := range h.times[1:] {
+			if pause := h.times[i+1].Sub(h.times[i]); pause > time.Minute {
+				t.Errorf("pause %d is %v, want a minute at most", i+1, pause)
+			}
 		}
 	})
 }
