@@ -24,7 +24,18 @@ const approval = `<?xml version="1.0" encoding="UTF-8"?>
     <userTask id="approve"><extensionElements><z:assignmentDefinition candidateGroups="accounting"/>
       <z:taskHeaders><z:header key="schema" value='{"type":"object","required":["ok"]}'/></z:taskHeaders></extensionElements></userTask>
     <sequenceFlow id="f2" sourceRef="approve" targetRef="wait"/>
-    <receiveTask id="wait" messageRef="m"/><sequenceFlow id="f3" sourceRef="wait" targetRef="end"/><endEvent id="end"/>
+    <receiveTask id="wait" messageRef="m"/><sequenceFlow id="f3" sourceRef="wait" targetRef="sub"/>
+    <callActivity id="sub"><extensionElements><z:calledElement processId="note"/></extensionElements></callActivity>
+    <sequenceFlow id="f4" sourceRef="sub" targetRef="end"/><endEvent id="end"/>
+  </process>
+</definitions>`
+
+const note = `<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
+  <process id="note" isExecutable="true">
+    <startEvent id="start"/><sequenceFlow id="f1" sourceRef="start" targetRef="twice"/>
+    <scriptTask id="twice"><extensionElements><z:script expression="=amount * 2" resultVariable="result"/></extensionElements></scriptTask>
+    <sequenceFlow id="f2" sourceRef="twice" targetRef="end"/><endEvent id="end"/>
   </process>
 </definitions>`
 
@@ -49,12 +60,14 @@ func running(t *testing.T, document events.DocumentID) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "approval.bpmn")
-	if err := os.WriteFile(file, []byte(approval), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if code, _, errOut := docsaga(t, "definition", "deploy", file, "--nats", server.URL()); code != exitOK {
-		t.Fatal(errOut)
+	for _, drawn := range []string{note, approval} {
+		file := filepath.Join(t.TempDir(), "flow.bpmn")
+		if err := os.WriteFile(file, []byte(drawn), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errOut := docsaga(t, "definition", "deploy", file, "--nats", server.URL()); code != exitOK {
+			t.Fatal(errOut)
+		}
 	}
 	e := events.Event{
 		Slot: events.DocumentSlot("approval", 1, document, events.Submitted), Source: "/test", Worker: "t", Time: time.Now(), Data: []byte(`{"output":{"order":4711}}`),
@@ -107,12 +120,17 @@ func TestAPersonAndAMessageBringADocumentToItsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.State == "completed" {
-			run(exitOK, "verify")
+			break
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	for range 200 { // what was called ends after its caller
+		if code, _, _ := docsaga(t, "verify", "--nats", url); code == exitOK {
 			return
 		}
 		<-time.After(50 * time.Millisecond)
 	}
-	t.Errorf("the document did not end: %s", run(exitOK, "history", "one"))
+	t.Errorf("the document did not end as it should: %s\n%s", run(exitOK, "history", "one"), run(exitOK, "verify"))
 }
 
 func TestNoticesRefuseWhatIsNone(t *testing.T) {
