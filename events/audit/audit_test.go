@@ -129,6 +129,7 @@ func (s *shelf) load(t *testing.T) {
 // A scene is a log with its audit directory.
 type scene struct {
 	*shelf
+	t        *testing.T
 	dir      string
 	signer   note.Signer
 	verifier note.Verifier
@@ -153,7 +154,7 @@ func newKeys(t *testing.T) (note.Signer, note.Verifier, string) {
 
 func newScene(t *testing.T, documents int) *scene {
 	t.Helper()
-	s := &scene{dir: t.TempDir(), shelf: &shelf{
+	s := &scene{t: t, dir: t.TempDir(), shelf: &shelf{
 		Log:   memlog.New(memlog.Config{Shards: testShards}),
 		drawn: map[events.DefinitionRef][]byte{{Name: "flow", Version: 1}: []byte("<bpmn/>"), {Name: "other", Version: 3}: []byte("<unused/>")},
 	}}
@@ -263,30 +264,30 @@ func flipByte(t *testing.T, path string, at int) {
 
 // tamperings are what is done to a log, and what must be said about it.
 func tamperings() map[string]struct {
-	do   func(t *testing.T, s *scene)
+	do   func(s *scene)
 	says string
 } {
 	type tampering = struct {
-		do   func(t *testing.T, s *scene)
+		do   func(s *scene)
 		says string
 	}
 	on := func(says string, do func(list []events.Delivery) []events.Delivery) tampering {
-		return tampering{says: says, do: func(_ *testing.T, s *scene) { s.messages[1] = do(s.messages[1]) }}
+		return tampering{says: says, do: func(s *scene) { s.messages[1] = do(s.messages[1]) }}
 	}
-	at := func(i int, says string, alter func(*events.Delivery)) tampering {
+	at := func(says string, alter func(*events.Delivery)) tampering {
 		return on(says, func(list []events.Delivery) []events.Delivery {
-			list[i] = change(list[i], alter)
+			list[20] = change(list[20], alter)
 			return list
 		})
 	}
 	return map[string]tampering{
-		"data changed":         at(20, "1-21: ", func(d *events.Delivery) { d.Data[12] ^= 1 }),
-		"type changed":         at(20, "1-21: ", func(d *events.Delivery) { d.Header["ce-type"] = []string{"docsaga.parse.rejected"} }),
-		"source changed":       at(20, "1-21: ", func(d *events.Delivery) { d.Header["ce-source"] = []string{"/docsaga/operator"} }),
-		"foreign header added": at(20, "1-21: ", func(d *events.Delivery) { d.Header["X"] = []string{"y"} }),
-		"header removed":       at(20, "1-21: ", func(d *events.Delivery) { delete(d.Header, "ce-sagaworker") }),
-		"subject changed":      at(20, "1-21: docsaga.00.x is not the event", func(d *events.Delivery) { d.Subject = "docsaga.00.x" }),
-		"time of storing changed": at(20, "1-21: ", func(d *events.Delivery) {
+		"data changed":         at("1-21: ", func(d *events.Delivery) { d.Data[12] ^= 1 }),
+		"type changed":         at("1-21: ", func(d *events.Delivery) { d.Header["ce-type"] = []string{"docsaga.parse.rejected"} }),
+		"source changed":       at("1-21: ", func(d *events.Delivery) { d.Header["ce-source"] = []string{"/docsaga/operator"} }),
+		"foreign header added": at("1-21: ", func(d *events.Delivery) { d.Header["X"] = []string{"y"} }),
+		"header removed":       at("1-21: ", func(d *events.Delivery) { delete(d.Header, "ce-sagaworker") }),
+		"subject changed":      at("1-21: docsaga.00.x is not the event", func(d *events.Delivery) { d.Subject = "docsaga.00.x" }),
+		"time of storing changed": at("1-21: ", func(d *events.Delivery) {
 			d.Event.At = d.Event.At.Add(time.Nanosecond)
 		}),
 		"message removed": on("1 event is missing: 1-31 to 1-31", func(list []events.Delivery) []events.Delivery { return slices.Delete(list, 30, 31) }),
@@ -316,48 +317,48 @@ func tamperings() map[string]struct {
 			return list
 		}),
 		"emptied": on("the log ends at 0", func([]events.Delivery) []events.Delivery { return nil }),
-		"definition changed": {func(_ *testing.T, s *scene) {
+		"definition changed": {func(s *scene) {
 			s.drawn[events.DefinitionRef{Name: "flow", Version: 1}] = []byte("<other/>")
 		}, "definition flow.1: was changed"},
-		"unused definition removed":    {func(_ *testing.T, s *scene) { delete(s.drawn, events.DefinitionRef{Name: "other", Version: 3}) }, "definition other.3: was recorded and is missing"},
-		"record of definition changed": {func(t *testing.T, s *scene) { flipByte(t, filepath.Join(s.dir, "definitions", "records"), -2) }, "definitions: the records up to"},
-		"checkpoint changed":           {func(t *testing.T, s *scene) { flipByte(t, filepath.Join(s.dir, "log-1", "checkpoints"), 30) }, "log-1, checkpoint 1: "},
-		"hashes changed":               {func(t *testing.T, s *scene) { flipByte(t, filepath.Join(s.dir, "log-1", "hashes"), 40) }, "log-1: the recorded hashes up to 17"},
-		"hashes cut off": {func(t *testing.T, s *scene) {
+		"unused definition removed":    {func(s *scene) { delete(s.drawn, events.DefinitionRef{Name: "other", Version: 3}) }, "definition other.3: was recorded and is missing"},
+		"record of definition changed": {func(s *scene) { flipByte(s.t, filepath.Join(s.dir, "definitions", "records"), -2) }, "definitions: the records up to"},
+		"checkpoint changed":           {func(s *scene) { flipByte(s.t, filepath.Join(s.dir, "log-1", "checkpoints"), 30) }, "log-1, checkpoint 1: "},
+		"hashes changed":               {func(s *scene) { flipByte(s.t, filepath.Join(s.dir, "log-1", "hashes"), 40) }, "log-1: the recorded hashes up to 17"},
+		"hashes cut off": {func(s *scene) {
 			if err := os.Truncate(filepath.Join(s.dir, "log-1", "hashes"), 640); err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 		}, "log-1: the recorded hashes end at"},
-		"hashes removed and data changed": {func(t *testing.T, s *scene) {
+		"hashes removed and data changed": {func(s *scene) {
 			if err := os.Remove(filepath.Join(s.dir, "log-1", "hashes")); err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 			s.messages[1][20] = change(s.messages[1][20], func(d *events.Delivery) { d.Data[12] ^= 1 })
 		}, "log-1: the first 34 events are not those that were signed"},
-		"checkpoints removed": {func(t *testing.T, s *scene) {
+		"checkpoints removed": {func(s *scene) {
 			if err := os.Remove(filepath.Join(s.dir, "log-0", "checkpoints")); err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 		}, "log-0: has no checkpoint"},
-		"signed anew by another key": {func(t *testing.T, s *scene) {
+		"signed anew by another key": {func(s *scene) {
 			if err := os.RemoveAll(s.dir); err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 			mine, verifier := s.signer, s.verifier
-			s.signer, s.verifier, _ = newKeys(t)
+			s.signer, s.verifier, _ = newKeys(s.t)
 			s.messages[1][20] = change(s.messages[1][20], func(d *events.Delivery) { d.Data[12] ^= 1 })
-			s.record(t)
+			s.record(s.t)
 			s.signer, s.verifier = mine, verifier
 		}, "log-1, checkpoint 1: audit: checkpoint: not signed by the key example.org/docsaga"},
-		"checkpoint of another log put in": {func(t *testing.T, s *scene) {
+		"checkpoint of another log put in": {func(s *scene) {
 			raw, err := os.ReadFile(filepath.Join(s.dir, "log-0", "checkpoints"))
 			if err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
-			appendTo(t, filepath.Join(s.dir, "log-1", "checkpoints"), string(raw))
+			appendTo(s.t, filepath.Join(s.dir, "log-1", "checkpoints"), string(raw))
 		}, "is one of log-0"},
-		"checkpoint torn": {func(t *testing.T, s *scene) {
-			appendTo(t, filepath.Join(s.dir, "log-1", "checkpoints"), "example.org/docsaga/log-1\n999999\n")
+		"checkpoint torn": {func(s *scene) {
+			appendTo(s.t, filepath.Join(s.dir, "log-1", "checkpoints"), "example.org/docsaga/log-1\n999999\n")
 		}, "log-1, checkpoint"},
 	}
 }
@@ -370,7 +371,7 @@ func TestEachTamperingIsNamed(t *testing.T) {
 	for name, tt := range all {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, 60)
-			tt.do(t, s)
+			tt.do(s)
 			r := s.verify(t, s.evidence())
 			var said []string
 			for _, f := range r.Findings {
@@ -582,7 +583,7 @@ func TestTwoRecordersOnOneDirectoryDoNotSpoilIt(t *testing.T) {
 type filesOf struct{ err error }
 
 func (f filesOf) Open(context.Context, events.DocumentID, events.File) (io.ReadCloser, error) {
-	return io.NopCloser(failing{f.err}), nil
+	return io.NopCloser(failing(f)), nil
 }
 
 type failing struct{ err error }

@@ -123,7 +123,7 @@ func restoreStream(ctx context.Context, nc *nats.Conn, name string, meta json.Ra
 			}
 		}
 		switch {
-		case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // what wraps them is a reader's failure, not its end
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
 			return sendChunk(ctx, nc, to, nil)
 		case err != nil:
 			return err

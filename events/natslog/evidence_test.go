@@ -28,7 +28,7 @@ func TestMessagesAreWhatAFollowerGets(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := batch[0]
-		if !reflect.DeepEqual(map[string][]string(want.Header), map[string][]string(got[0].Header)) || want.Subject != got[0].Subject ||
+		if !reflect.DeepEqual(want.Header, got[0].Header) || want.Subject != got[0].Subject ||
 			!bytes.Equal(want.Data, got[0].Data) || !want.Event.At.Equal(got[0].Event.At) || want.Event.Position != got[0].Event.Position {
 			t.Errorf("read is %+v, followed %+v", got[0], want)
 		}
