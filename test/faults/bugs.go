@@ -4,15 +4,13 @@ package main
 
 import (
 	"context"
-	"time"
 )
 
 // bugs are faults of docsaga's own making: verify must catch each.
 func bugs() []scenario {
 	usual := []string{fateOK, fateOK, fateReject, fateRetry}
-	kill := killing(200*time.Millisecond, "a", "b", "c")
 	return []scenario{
-		{name: bugAckFirst, fates: usual, fault: bugAckFirst, during: kill, documents: 1500},
+		{name: bugAckFirst, fates: usual, fault: bugAckFirst, during: crashingAt("before-effect"), documents: 1500},
 		{name: bugForward, fates: []string{fateReject}, fault: bugForward, documents: 600, bitten: tallied},
 		{name: bugBarrier, fates: usual, fault: bugBarrier, during: crashingAt("after-effect"), documents: 1500},
 		{name: bugCursor, fates: usual, fault: bugCursor, documents: 1500, bitten: tallied},
