@@ -23,8 +23,8 @@ import (
 	"github.com/docsaga/docsaga/services/runner"
 )
 
-// flow draws services in a row, each with an undo by itself.
-func flow(name string, services ...string) []byte {
+// flow draws the flow abc, services in a row, each with an undo by itself.
+func flow(services ...string) []byte {
 	var tasks, edges strings.Builder
 	last := "start"
 	for _, s := range services {
@@ -39,12 +39,12 @@ func flow(name string, services ...string) []byte {
 	}
 	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
-  <process id="%s" isExecutable="true">
+  <process id="abc" isExecutable="true">
     <startEvent id="start"/>%s%s
     <endEvent id="end"/>
     <sequenceFlow id="to_end" sourceRef="%s" targetRef="end"/>
   </process>
-</definitions>`, name, tasks.String(), edges.String(), last)
+</definitions>`, tasks.String(), edges.String(), last)
 }
 
 // effects is a service whose effect is an entry in a map.
@@ -116,7 +116,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{T: t, nc: nc, log: log, catalog: catalog.New(log), effects: newEffects()}
-	b.deploy(flow("abc", "a", "b", "c"))
+	b.deploy(flow("a", "b", "c"))
 	return b
 }
 
@@ -308,7 +308,7 @@ func TestAnotherVersionChangesNoService(t *testing.T) {
 	b.start("c")
 	b.startCoordinator()
 	b.submit("old") // waits at a, which is not running
-	b.deploy(flow("abc", "c", "a"))
+	b.deploy(flow("c", "a"))
 	b.submit("new")
 	b.start("a")
 	defer stop()
