@@ -36,6 +36,7 @@ bench: ## run every micro-benchmark ten times and compare with bench.old.txt, if
 
 bench-once: ## run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	$(GO) vet -C bench ./...
 
 bench-peers: build ## measure docsaga, DBOS and River in turn on the same five empty steps; installs PostgreSQL
 	@url=$$(deploy/test/postgres.sh start) && $(GO) build -C bench -o ../bin/peers . && \
