@@ -1,7 +1,7 @@
 # Everything that people and CI run. `make` alone lists it.
 
 GO      ?= go
-CORPUS  ?= $(or $(DOCSAGA_CORPUS),$(wildcard ../shared/corpus))
+CORPUS   = $(abspath $(or $(DOCSAGA_CORPUS),$(wildcard ../shared/corpus)))
 LINT     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 BENCHSTAT = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
