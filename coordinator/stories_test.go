@@ -295,7 +295,7 @@ func TestStoriesInMemory(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := memlog.New(memlog.Config{Shards: 1})
 				s := &stage{T: t, log: log, snapshots: unsaved{}, catalog: catalog.New(log), poll: time.Second, pause: func(d time.Duration) {
-					time.Sleep(d)
+					<-time.After(d)
 					synctest.Wait()
 				}}
 				s.set(&st, "d")

@@ -190,7 +190,7 @@ func TestCallsOfThemselvesEnd(t *testing.T) {
 		w.deploy("self", row("sub", callOf("self"), "end", `<endEvent id="end"/>`), "")
 		w.start()
 		w.submit("self", "one", `{}`)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		w.settle()
 		w.want("one", "document.submitted sub.failed sub.undo sub.undone document.failed")
 	})

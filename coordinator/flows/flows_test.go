@@ -57,7 +57,7 @@ func inMemory(t *testing.T, test func(w *world)) {
 		test(&world{
 			T: t, log: log, notices: memlog.NewNotices(), catalog: catalog.New(log), snapshots: noSnapshots{},
 			settle: func() {
-				time.Sleep(5 * time.Second) // of the bubble's clock
+				<-time.After(5 * time.Second) // of the bubble's clock
 				synctest.Wait()
 			},
 		})
@@ -294,7 +294,7 @@ func TestAMessageDiesOfAge(t *testing.T) {
 		w.deploy("order", waitForPaid(), paid)
 		w.start()
 		w.tell(events.Notice{ID: "m1", Name: "paid", Key: "1", TTL: time.Minute})
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		w.submit("order", "one", `{"order":"1"}`)
 		w.settle()
 		w.want("one", "document.submitted")

@@ -62,7 +62,7 @@ type pacer struct {
 func (r *pacer) Start(context.Context, int) (uint64, error) { return r.start, nil }
 
 func (r *pacer) Apply(_ context.Context, _ int, batch []events.Delivery) error {
-	time.Sleep(r.delay)
+	<-time.After(r.delay)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, len(batch))
