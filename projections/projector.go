@@ -92,7 +92,7 @@ func (s *shard) publish() {
 // Apply folds the next messages of a shard and saves what they have changed.
 // After an error the projector is where the store is.
 func (p *Projector) Apply(ctx context.Context, number int, batch []events.Delivery) error {
-	s := p.shard(number)
+	s, began := p.shard(number), time.Now()
 	for {
 		if !s.read {
 			if err := p.begin(ctx, s); err != nil {
@@ -101,7 +101,7 @@ func (p *Projector) Apply(ctx context.Context, number int, batch []events.Delive
 		}
 		err := p.apply(ctx, s, batch)
 		if err == nil {
-			s.rest(ctx, batch)
+			s.rest(ctx, batch, time.Since(began))
 			return nil
 		}
 		s.read = false
@@ -111,22 +111,23 @@ func (p *Projector) Apply(ctx context.Context, number int, batch []events.Delive
 	}
 }
 
-// A batch of between few and many events that were stored just now says that
-// documents come faster than one by one, but that the projector keeps up. It
-// then rests before the next, unless somebody waits: what a document goes
-// through meanwhile is one change of its rows instead of several.
+// After events that were stored just now the projector rests, restShare times as
+// long as it worked but at most mostRest, unless somebody waits: what a document
+// goes through meanwhile is one change of its rows instead of several. A batch of
+// more than many says that it does not keep up, and an old one that it catches
+// up: then it does not rest.
 const (
-	few     = 100
-	many    = 2000
-	justNow = time.Second
-	rest    = 300 * time.Millisecond
+	many      = 2000
+	justNow   = time.Second
+	restShare = 30
+	mostRest  = 300 * time.Millisecond
 )
 
-func (s *shard) rest(ctx context.Context, batch []events.Delivery) {
-	if len(batch) < few || len(batch) > many || time.Since(batch[len(batch)-1].Event.At).Abs() > justNow {
+func (s *shard) rest(ctx context.Context, batch []events.Delivery, worked time.Duration) {
+	if len(batch) > many || time.Since(batch[len(batch)-1].Event.At).Abs() > justNow {
 		return
 	}
-	timer := time.NewTimer(rest)
+	timer := time.NewTimer(min(restShare*worked, mostRest))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

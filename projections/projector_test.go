@@ -11,14 +11,18 @@ import (
 	"github.com/docsaga/docsaga/saga"
 )
 
-// A cursorStore keeps nothing but how far it was told.
-type cursorStore struct{ seq uint64 }
+// A cursorStore keeps nothing but how far it was told, and takes its time.
+type cursorStore struct {
+	seq   uint64
+	takes time.Duration
+}
 
 func (s *cursorStore) Cursor(context.Context, int) (uint64, error) { return s.seq, nil }
 
 func (s *cursorStore) Load(context.Context, []events.DocumentID) ([]*Record, error) { return nil, nil }
 
 func (s *cursorStore) Save(_ context.Context, c *Changes) error {
+	<-time.After(s.takes)
 	s.seq = c.To
 	return nil
 }
@@ -41,51 +45,49 @@ func submissions(after uint64, n int, at time.Time) []events.Delivery {
 	return batch
 }
 
-func TestAProjectorRestsOnlyWhenItIsBusyButKeepsUp(t *testing.T) {
-	for n, want := range map[int]time.Duration{1: 0, few - 1: 0, few: rest, many: rest, many + 1: 0} {
+func TestAProjectorRestsInProportionToItsWork(t *testing.T) {
+	for _, c := range []struct {
+		what            string
+		events          int
+		age, work, want time.Duration
+	}{
+		{"one event", 1, 0, 2 * time.Millisecond, 2 * restShare * time.Millisecond},
+		{"as many as it keeps up with", many, 0, mostRest, mostRest},
+		{"more than it keeps up with", many + 1, 0, mostRest, 0},
+		{"events of the past", 100, 2 * justNow, mostRest, 0},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			p, began := New(&cursorStore{}, noDefinitions{}), time.Now()
-			if err := p.Apply(t.Context(), 0, submissions(0, n, began)); err != nil {
+			p, began := New(&cursorStore{takes: c.work}, noDefinitions{}), time.Now()
+			if err := p.Apply(t.Context(), 0, submissions(0, c.events, began.Add(-c.age))); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(began); took != want {
-				t.Errorf("%d events took %v, want %v", n, took, want)
+			if rested := time.Since(began) - c.work; rested != c.want {
+				t.Errorf("after %s it rested %v, want %v", c.what, rested, c.want)
 			}
 		})
 	}
 }
 
-func TestAProjectorThatCatchesUpDoesNotRest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, began := New(&cursorStore{}, noDefinitions{}), time.Now()
-		if err := p.Apply(t.Context(), 0, submissions(0, few, began.Add(-2*justNow))); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(began); took != 0 {
-			t.Errorf("events of the past took %v, want no time", took)
-		}
-	})
-}
-
 func TestWhoWaitsEndsTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, began := New(&cursorStore{}, noDefinitions{}), time.Now()
+		const work = 50 * time.Millisecond
+		p, began := New(&cursorStore{takes: work}, noDefinitions{}), time.Now()
 		done := make(chan time.Duration)
 		go func() {
-			if err := p.Wait(t.Context(), events.Position{Seq: 3 * few}); err != nil {
+			if err := p.Wait(t.Context(), events.Position{Seq: 3}); err != nil {
 				t.Error(err)
 			}
 			done <- time.Since(began)
 		}()
 		synctest.Wait()
 		for i := range uint64(3) {
-			if err := p.Apply(t.Context(), 0, submissions(i*few, few, began)); err != nil {
+			if err := p.Apply(t.Context(), 0, submissions(i, 1, began)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
 		}
-		if took := <-done; took >= rest {
-			t.Errorf("the wait took %v, want less than one rest", took)
+		if took := <-done; took != 3*work {
+			t.Errorf("the wait took %v, want no rest in it", took)
 		}
 	})
 }

@@ -39,10 +39,7 @@ func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
 	s.mu.RLock()
 	prefix := s.began[c.Shard]
 	s.mu.RUnlock()
-	err := s.isActive(ctx, s.read, prefix)
-	if err == nil {
-		err = s.prepare(ctx, prefix)
-	}
+	err := s.prepare(ctx, prefix)
 	if err == nil {
 		err = s.transact(ctx, func(tx *sql.Tx) error {
 			if err := s.isActive(ctx, tx, prefix); err != nil {
@@ -241,6 +238,9 @@ func (s *Store) prepare(ctx context.Context, prefix string) error {
 	defer s.writing.Unlock()
 	if s.statements[statement{prefix, totals().name, 1}] != nil {
 		return nil
+	}
+	if err := s.isActive(ctx, s.read, prefix); err != nil {
+		return err
 	}
 	for _, t := range []table{documents(), steps(), troubles(), tallies(), totals()} {
 		for _, rows := range chunks() {
