@@ -11,7 +11,8 @@
 //	faults                    all faults; about ten minutes
 //	faults -short             fewer documents; two to three minutes
 //	faults -only kill-broker  one fault
-//	faults -bugs              seeded bugs, each of which verify must catch
+//	faults -bugs              seeded bugs, each of which verify must catch; only in
+//	                          a build with -tags seededbugs
 //
 // What a document does is in its id: see [fates].
 package main

@@ -16,8 +16,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/services/runner"
 )
 
 // A crash kills the process at the n-th time that it comes to a point.
@@ -58,19 +60,19 @@ func (c *crash) die() {
 
 // Faults of a worker's log.
 const (
-	faultLostAcks = "lost-acks"         // the answer to a write is lost
-	faultDoubled  = "doubled"           // every delivery comes twice
-	faultPlain    = "no-barrier"        // effects are idempotent, but an undo leaves no tombstone
-	bugAckFirst   = "ack-before-write"  // a delivery is acknowledged before anything is done
-	bugIgnore     = "ignore-taken-slot" // a slot that another took counts as written
-	bugDrop       = "drop-an-event"     // an event is not written
-	bugBarrier    = "skip-the-barrier"
-	bugForward    = "undo-forward"
-	bugCursor     = "cursor-ahead"
-	bugRelaxed    = "relaxed-stream"
+	faultLostAcks = "lost-acks"  // the answer to a write is lost
+	faultDoubled  = "doubled"    // every delivery comes twice
+	faultPlain    = "no-barrier" // effects are idempotent, but an undo leaves no tombstone
 )
 
 var errLost = errors.New("the answer was lost")
+
+// A partLog is the log, as workers and coordinators see it.
+type partLog interface {
+	runner.Log
+	coordinator.Log
+	coordinator.Shards
+}
 
 // A faulty is a log that does not always do as it is told.
 type faulty struct {
@@ -78,63 +80,21 @@ type faulty struct {
 	fault string
 	crash *crash
 	bites tally
-
-	mu      sync.Mutex
-	written int
 }
 
-// Write writes, or not.
+// Write writes, and may not say so.
 func (f *faulty) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	f.crash.at("before-write")
-	if f.fault == bugDrop && e.Slot.Kind == events.Outcome {
-		f.mu.Lock()
-		f.written++
-		drop := f.written%20 == 0
-		f.mu.Unlock()
-		if drop {
-			f.bites.add()
-			return e, nil
-		}
-	}
-	if f.fault == bugForward && e.Slot.Kind == events.Undo {
-		e = f.forward(ctx, e)
-	}
 	standing, err := f.Log.Write(ctx, e)
 	f.crash.at("after-write")
 	if errors.Is(err, events.ErrTaken) && e.Source == events.SourceCoordinator {
 		f.bites.add() // somebody else has decided the same
 	}
-	switch {
-	case f.fault == faultLostAcks && err == nil && rand.Float64() < 0.3:
+	if f.fault == faultLostAcks && err == nil && rand.Float64() < 0.3 {
 		f.bites.add()
 		return events.Event{}, errLost
-	case f.fault == bugIgnore && errors.Is(err, events.ErrTaken):
-		f.bites.add()
-		return standing, nil
 	}
 	return standing, err
-}
-
-// forward undoes first what was done first.
-func (f *faulty) forward(ctx context.Context, e events.Event) events.Event {
-	history, err := f.History(ctx, e.Slot.Document)
-	if err != nil {
-		return e
-	}
-	undone := make(map[events.StepID]bool)
-	for i := range history {
-		if history[i].Slot.Kind == events.Undo {
-			undone[history[i].Slot.Step] = true
-		}
-	}
-	for i := range history {
-		if s := history[i].Slot; s.Kind == events.Outcome && history[i].Result == events.Completed && !undone[s.Step] {
-			e.Slot = s.Of(events.Undo)
-			f.bites.add()
-			return e
-		}
-	}
-	return e
 }
 
 // Cues yields deliveries, some of them as they should not be.
@@ -148,10 +108,6 @@ func (f *faulty) Cues(ctx context.Context, queue string, shard, inFlight int) it
 			second := d
 			second.Receipt = nothing{}
 			d.Receipt = crashing{Receipt: d.Receipt, crash: f.crash}
-			if f.fault == bugAckFirst {
-				_ = d.Ack() // what it is about
-				d.Receipt = nothing{}
-			}
 			if !yield(d, nil) {
 				return
 			}
@@ -191,28 +147,6 @@ func (nothing) Nak(time.Duration) error { return nil }
 
 // Working does nothing.
 func (nothing) Working() error { return nil }
-
-// Follow yields what follows, without the first of each twentieth batch, if
-// the cursor is to be one ahead.
-func (f *faulty) Follow(ctx context.Context, after events.Position) iter.Seq2[[]events.Delivery, error] {
-	if f.fault != bugCursor {
-		return f.Log.Follow(ctx, after)
-	}
-	return func(yield func([]events.Delivery, error) bool) {
-		n := 0
-		for batch, err := range f.Log.Follow(ctx, after) {
-			if n++; err == nil && n%20 == 0 {
-				f.bites.add()
-				if batch = batch[1:]; len(batch) == 0 {
-					continue
-				}
-			}
-			if !yield(batch, err) {
-				return
-			}
-		}
-	}
-}
 
 // points are where a worker can crash.
 func points() []string {

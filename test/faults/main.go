@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 type options struct {
@@ -24,6 +26,7 @@ type options struct {
 	docsaga string
 	keep    string
 	factor  float64
+	at      int // scenarios at once
 }
 
 func main() {
@@ -42,6 +45,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "of what is random")
 	flag.StringVar(&o.docsaga, "docsaga", "bin/docsaga", "the program that verifies")
 	flag.StringVar(&o.keep, "keep", "", "directory to keep logs and records in")
+	flag.IntVar(&o.at, "at-once", 1, "how many faults or bugs are tried at the same time, each on a system of its own")
 	flag.Float64Var(&o.factor, "documents", 1, "times as many documents")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
@@ -56,6 +60,8 @@ func fail(err error) {
 
 var errBroken = errors.New("docsaga did not keep its word, or a fault did not bite; see the table")
 
+var errNone = errors.New("there is no such fault; bugs are in a build with -tags seededbugs, which make faults-bugs makes")
+
 func run(ctx context.Context, o options) error {
 	var err error
 	if o.docsaga, err = filepath.Abs(o.docsaga); err != nil {
@@ -68,18 +74,16 @@ func run(ctx context.Context, o options) error {
 	if o.bugs {
 		list = bugs()
 	}
+	if o.only != "" {
+		list = slices.DeleteFunc(list, func(s scenario) bool { return !slices.Contains(strings.Split(o.only, ","), s.name) })
+	}
+	if len(list) == 0 {
+		return errNone
+	}
 	began := time.Now()
-	var results []result
-	for _, s := range list {
-		if o.only != "" && !slices.Contains(strings.Split(o.only, ","), s.name) {
-			continue
-		}
-		r := s.run(ctx, o)
-		results = append(results, r)
-		_, _ = fmt.Fprintln(os.Stderr, r.line())
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	results, err := runAll(ctx, list, o)
+	if err != nil {
+		return err
 	}
 	ok := printTable(os.Stdout, results, o.bugs)
 	_, _ = fmt.Fprintf(os.Stdout, "\nseed %d, %s\n", o.seed, time.Since(began).Round(time.Second))
@@ -87,4 +91,23 @@ func run(ctx context.Context, o options) error {
 		return errBroken
 	}
 	return nil
+}
+
+// runAll runs the scenarios, some at once, and returns what became of each, in
+// their order.
+func runAll(ctx context.Context, list []scenario, o options) ([]result, error) {
+	results := make([]result, len(list))
+	var g errgroup.Group
+	g.SetLimit(max(1, o.at))
+	for i := range list {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			results[i] = list[i].run(ctx, o)
+			_, _ = fmt.Fprintln(os.Stderr, results[i].line())
+			return context.Cause(ctx)
+		})
+	}
+	return results, g.Wait()
 }

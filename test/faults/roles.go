@@ -164,7 +164,7 @@ func (p *part) worker(ctx context.Context, name string) error {
 		return err
 	}
 	defer done()
-	l := &faulty{Log: log, fault: p.fault, crash: crash, bites: tally{p.dir}}
+	l := withBug(&faulty{Log: log, fault: p.fault, crash: crash, bites: tally{p.dir}})
 	r, err := runner.New(name, s, l, catalog.New(log), runner.Config{Concurrency: 128, Backoff: 100 * time.Millisecond, Timeout: 2 * lateBy})
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func (p *part) coordinator(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	l := &faulty{Log: log, fault: p.fault, crash: crash, bites: tally{p.dir}}
+	l := withBug(&faulty{Log: log, fault: p.fault, crash: crash, bites: tally{p.dir}})
 	c, err := coordinator.New(l, catalog.New(log), log.Snapshots(), coordinator.Config{Poll: 50 * time.Millisecond, SnapshotEvery: 200})
 	if err != nil {
 		return err

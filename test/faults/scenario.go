@@ -20,7 +20,7 @@ type scenario struct {
 	fault     string   // of every process; see faulty.go
 	alone     bool     // coordinators ask for no leases
 	overload  bool     // all documents at once
-	invariant int      // a seeded bug: which must be breached, if one alone
+	invariant int      // a seeded bug: which must be breached
 	// prepare readies the system's directory before anything runs; what it
 	// returns undoes that. An error leaves the scenario out. It may be nil.
 	prepare func(dir string) (undo func(), err error)
@@ -45,6 +45,7 @@ func (s *scenario) fate(rng *rand.Rand) string { return s.fates[rng.IntN(len(s.f
 // A result is what became of a scenario.
 type result struct {
 	name                                      string
+	invariant                                 int // which must be breached, of a seeded bug
 	documents, accepted, ended, lost, doubled int
 	breaches                                  int
 	bites                                     int
@@ -60,7 +61,7 @@ const patience = 30 * time.Second
 
 // run runs the scenario in a directory of its own.
 func (s scenario) run(ctx context.Context, o options) (r result) {
-	r = result{name: s.name, recovered: -1}
+	r = result{name: s.name, invariant: s.invariant, recovered: -1}
 	dir, err := os.MkdirTemp("", "docsaga-faults-")
 	if err != nil {
 		r.err = err

@@ -101,7 +101,7 @@ func (s *service) Do(ctx context.Context, v runner.Visit) (any, error) {
 // first reports whether the visit's effect is to be written.
 func (s *service) first(ctx context.Context, tx *sql.Tx, v runner.Visit) (bool, error) {
 	switch {
-	case s.fault == bugBarrier:
+	case skipsBarrier(s.fault):
 		return true, nil
 	case !s.plain():
 		return barrier.Do(ctx, tx, v)
@@ -113,7 +113,7 @@ func (s *service) first(ctx context.Context, tx *sql.Tx, v runner.Visit) (bool, 
 
 // plain reports whether effects have no barrier.
 func (s *service) plain() bool {
-	return s.fault == bugBarrier || s.fault == bugIgnore || s.fault == faultPlain
+	return s.fault == faultPlain || unfenced(s.fault)
 }
 
 // Undo removes the effect.

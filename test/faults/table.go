@@ -59,17 +59,17 @@ func printTable(w io.Writer, results []result, bugs bool) bool {
 		r := &results[i]
 		ok, word := r.ok(), "ok"
 		if bugs {
-			ok, word = r.err == nil && r.breaches > 0 && r.bites > 0, "caught"
+			ok, word = r.err == nil && r.caught[r.invariant] > 0 && r.bites > 0, fmt.Sprintf("caught by %d", r.invariant)
 		}
 		switch {
 		case r.skipped != "":
 			ok, word = true, "LEFT OUT: "+r.skipped
 		case r.err != nil:
 			word = "ERROR"
-		case !ok && bugs:
-			word = "NOT CAUGHT"
 		case !ok && r.bites == 0:
 			word = "INVALID: did not bite"
+		case !ok && bugs:
+			word = fmt.Sprintf("NOT CAUGHT by %d", r.invariant)
 		case !ok:
 			word = "BROKEN"
 		}
