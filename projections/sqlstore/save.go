@@ -39,7 +39,13 @@ func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
 	s.mu.RLock()
 	prefix := s.began[c.Shard]
 	s.mu.RUnlock()
-	err := s.prepare(ctx, prefix)
+	var err error
+	if !s.prepared(prefix) { // its tables may be gone
+		err = s.isActive(ctx, s.read, prefix)
+	}
+	if err == nil {
+		err = s.prepare(ctx, prefix)
+	}
 	if err == nil {
 		err = s.transact(ctx, func(tx *sql.Tx) error {
 			if err := s.isActive(ctx, tx, prefix); err != nil {
@@ -239,9 +245,6 @@ func (s *Store) prepare(ctx context.Context, prefix string) error {
 	if s.statements[statement{prefix, totals().name, 1}] != nil {
 		return nil
 	}
-	if err := s.isActive(ctx, s.read, prefix); err != nil {
-		return err
-	}
 	for _, t := range []table{documents(), steps(), troubles(), tallies(), totals()} {
 		for _, rows := range chunks() {
 			stmt, err := s.write.PrepareContext(ctx, s.dialect.bind(t.upsert(prefix, rows)))
@@ -252,6 +255,13 @@ func (s *Store) prepare(ctx context.Context, prefix string) error {
 		}
 	}
 	return nil
+}
+
+// prepared says whether the upserts of a set of tables are ready.
+func (s *Store) prepared(prefix string) bool {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.statements[statement{prefix, totals().name, 1}] != nil
 }
 
 // A statement names the upsert of a number of rows.
