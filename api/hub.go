@@ -86,6 +86,10 @@ func (h *Hub) Positions() map[int]uint64 {
 	return maps.Clone(h.seq)
 }
 
+// Now returns how far each shard was read, as the id of an event of the
+// stream: who goes on after it misses nothing.
+func (h *Hub) Now() string { return formatPositions(h.Positions()) }
+
 // watch returns a new watcher, or false if there are too many.
 func (h *Hub) watch() (*watcher, bool) {
 	h.mu.Lock()

@@ -48,7 +48,7 @@ func New(system System, hub *Hub, conf Config) *Server {
 	s.api.UseMiddleware(s.allow)
 	for _, register := range []func(){
 		s.registerDocuments, s.registerHistory, s.registerSubmit, s.registerFiles,
-		s.registerVerbs, s.registerDefinitions, s.registerLive, s.registerRecords, s.registerTasks,
+		s.registerVerbs, s.registerDefinitions, s.registerLive, s.registerRecords, s.registerTasks, s.registerMessages,
 	} {
 		register()
 	}

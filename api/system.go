@@ -62,6 +62,7 @@ type System struct {
 	Operator    Operator
 	Records     Records     // or nil
 	Tasks       *tasks.Desk // or nil
+	Notices     Notices     // or nil
 }
 
 // Config adjusts a [Server]. The zero Config is a good one for a machine of

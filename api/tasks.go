@@ -12,15 +12,11 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/events"
-	"github.com/docsaga/docsaga/projections"
-	"github.com/docsaga/docsaga/saga"
 )
-
-// maxTasks is how many documents a list of tasks looks at.
-const maxTasks = 500
 
 type tasksInput struct {
 	Freshness
+	Paging
 	Document string `query:"document" maxLength:"64" pattern:"^[A-Za-z0-9_-]*$"`
 	Mine     bool   `query:"mine" doc:"only what the key's holder may do, and nobody else has claimed"`
 }
@@ -28,6 +24,7 @@ type tasksInput struct {
 type tasksOutput struct {
 	Body struct {
 		Tasks []tasks.Task `json:"tasks"`
+		Next  string       `json:"nextPageToken,omitempty" doc:"there are more documents with tasks"`
 	}
 }
 
@@ -63,7 +60,7 @@ func (s *Server) registerTasks() {
 		if err := s.await(ctx, in.Freshness); err != nil {
 			return nil, err
 		}
-		list, err := s.Tasks(ctx, events.DocumentID(in.Document))
+		list, next, err := s.Tasks(ctx, events.DocumentID(in.Document), in.Paging)
 		if err != nil {
 			return nil, s.asProblem(err)
 		}
@@ -72,7 +69,7 @@ func (s *Server) registerTasks() {
 			list = slices.DeleteFunc(list, func(t tasks.Task) bool { return !t.May(who) || t.Claim != nil && t.Claim.By != who.Name })
 		}
 		out := &tasksOutput{}
-		out.Body.Tasks = list
+		out.Body.Tasks, out.Body.Next = list, next
 		return out, nil
 	})
 	for verb, summary := range map[string]string{
@@ -115,77 +112,25 @@ func (s *Server) task(ctx context.Context, verb string, ref tasks.Ref, body *Tas
 	return out, err
 }
 
-// Tasks returns the open tasks of a document, or of all if it is empty, the
-// oldest first.
-func (s *Server) Tasks(ctx context.Context, document events.DocumentID) ([]tasks.Task, error) {
+// Tasks returns the open tasks of a document, or of a page of all documents if
+// it is empty, the oldest first, and where the next page begins.
+func (s *Server) Tasks(ctx context.Context, document events.DocumentID, p Paging) (list []tasks.Task, next string, err error) {
 	ids := []events.DocumentID{document}
 	if document == "" {
-		var err error
-		if ids, err = s.waitingDocuments(ctx); err != nil {
-			return nil, err
+		if ids, next, err = s.waiting(ctx, needsPeople, p); err != nil {
+			return nil, "", err
 		}
 	}
-	list := []tasks.Task{}
+	list = []tasks.Task{}
 	for _, id := range ids {
 		open, err := s.system.Tasks.Open(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		list = append(list, open...)
 	}
 	slices.SortStableFunc(list, func(a, b tasks.Task) int { return a.Since.Compare(b.Since) })
-	return list, nil
-}
-
-// waitingDocuments returns the documents that a person may have to do
-// something about, by the projections.
-func (s *Server) waitingDocuments(ctx context.Context) ([]events.DocumentID, error) {
-	refs, err := s.system.Target.Definitions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	seen := make(map[events.DocumentID]bool)
-	var ids []events.DocumentID
-	for _, ref := range refs {
-		d, err := s.system.Definitions.Get(ctx, ref.Name, ref.Version)
-		if err != nil || !tasks.NeedsPeople(d) {
-			continue // one that cannot be had has no tasks
-		}
-		for _, f := range peopleIn(d) {
-			f.Limit = maxTasks
-			page, err := s.system.Status.Documents(ctx, f)
-			if err != nil {
-				return nil, err
-			}
-			for i := range page.Documents {
-				if id := page.Documents[i].Document; !seen[id] && len(ids) < maxTasks {
-					seen[id] = true
-					ids = append(ids, id)
-				}
-			}
-		}
-	}
-	return ids, nil
-}
-
-// peopleIn returns filters that select the documents of a definition in which
-// a person has something to do.
-func peopleIn(d *saga.Definition) []projections.Filter {
-	var list []projections.Filter
-	undo := false
-	for i := range d.Nodes {
-		n := &d.Nodes[i]
-		undo = undo || n.Undo != nil && n.Undo.Person
-		if n.Kind == saga.User {
-			for _, state := range []string{projections.Running, projections.Incident} {
-				list = append(list, projections.Filter{Definition: d.Name, Version: d.Version, Step: string(n.ID), State: state})
-			}
-		}
-	}
-	if undo {
-		list = append(list, projections.Filter{Definition: d.Name, Version: d.Version, State: projections.Compensating})
-	}
-	return list
+	return list, next, nil
 }
 
 // taskStatus returns the status of an error of the tasks.

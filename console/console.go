@@ -9,6 +9,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -84,16 +85,27 @@ func (c *Console) routes() {
 		"GET /system":                                    c.system,
 		"GET /tasks":                                     c.tasks,
 		"POST /tasks":                                    c.doTask,
+		"GET /messages":                                  c.messages,
+		"POST /messages":                                 c.tell,
 		"GET /stream":                                    c.stream,
 		"/":                                              c.nothing,
 	} {
 		c.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			r = r.WithContext(context.WithValue(r.Context(), sinceKey{}, c.server.Hub().Now()))
 			if err := handler(w, r); err != nil {
 				status, detail := c.server.Problem(err)
 				c.problem(w, r, status, detail)
 			}
 		})
 	}
+}
+
+type sinceKey struct{}
+
+// sinceOf returns where the log was when the request came.
+func sinceOf(r *http.Request) string {
+	since, _ := r.Context().Value(sinceKey{}).(string)
+	return since
 }
 
 // Handler returns what serves the console and the API, under the console's
@@ -164,6 +176,7 @@ type Frame struct {
 	Base    string
 	Self    string // path of the page
 	Stream  string // what is followed live, or empty
+	Since   string // from which positions on: none of what happens while the page is made is missed
 	Drawing string // where the diagram is, or empty
 	Notice  string
 	Person  api.Person
@@ -177,7 +190,7 @@ func (c *Console) frame(r *http.Request, here, title string) Frame {
 	return Frame{
 		Title: title, Here: here, Base: c.conf.Base, Self: c.conf.Base + strings.TrimPrefix(r.URL.Path, "/"), Person: api.PersonOf(r.Context()),
 		Login: c.server.NeedsKeys() && api.PersonOf(r.Context()).Name != "", Stream: c.conf.Base + "stream?",
-		Nav: c.nav(),
+		Nav: c.nav(), Since: sinceOf(r),
 	}
 }
 
@@ -186,6 +199,9 @@ func (c *Console) nav() []entry {
 	nav := []entry{{"Documents", ""}, {"Incidents", "incidents"}}
 	if c.server.System().Tasks != nil {
 		nav = append(nav, entry{"Tasks", "tasks"})
+	}
+	if c.server.System().Notices != nil {
+		nav = append(nav, entry{"Messages", "messages"})
 	}
 	return append(nav, entry{"Definitions", "definitions"}, entry{"Log", "log"}, entry{"System", "system"})
 }

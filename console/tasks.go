@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ func (c *Console) tasks(w http.ResponseWriter, r *http.Request) error {
 	if c.server.System().Tasks == nil {
 		return c.nothing(w, r)
 	}
-	list, err := c.server.Tasks(r.Context(), "")
+	list, next, err := c.server.Tasks(r.Context(), "", api.Paging{Limit: 200, PageToken: r.URL.Query().Get("page")})
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,11 @@ func (c *Console) tasks(w http.ResponseWriter, r *http.Request) error {
 		Anyone bool // who does it is asked for
 		MayDo  bool
 		Open   int
+		Next   string // address of the next page, or empty
 	}{Frame: c.frame(r, "Tasks", "Tasks"), Anyone: !c.server.NeedsKeys(), MayDo: api.PersonOf(r.Context()).Role >= api.Submitter, Open: len(list)}
+	if next != "" {
+		page.Next = c.conf.Base + "tasks?page=" + url.QueryEscape(next)
+	}
 	groups := make(map[string][]taskRow)
 	for _, t := range list {
 		row := taskRow{Task: t, Payload: indent(t.Input), Mine: t.Claim != nil && t.Claim.By == api.PersonOf(r.Context()).Name}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/docsaga/docsaga/api"
 	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/coordinator/flows"
 	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
@@ -57,13 +58,20 @@ func Start(t testing.TB) *System {
 	if _, err := catalog.Deploy(t.Context(), log, s.Drawn()); err != nil {
 		t.Fatal(err)
 	}
-	c, err := coordinator.New(log, definitions, &snapshots{}, coordinator.Config{Poll: 10 * time.Millisecond, Writers: 4})
+	notices := memlog.NewNotices()
+	s.Notices = notices
+	outside, err := flows.New(log, definitions, notices, flows.Config{Poll: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := coordinator.New(log, definitions, &snapshots{}, coordinator.Config{Poll: 10 * time.Millisecond, Writers: 4, Outside: outside})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(ctx) })
+	g.Go(func() error { return outside.Run(ctx) })
 	g.Go(func() error { return feed.Run(ctx, log, feed.InOrder(s.Projector, s.Hub), c) })
 	t.Cleanup(func() {
 		cancel()
@@ -135,43 +143,6 @@ func (s *System) Submit(id events.DocumentID, name string) events.Position {
 	}
 	slot := events.DocumentSlot("pdf-validation", 1, id, events.Submitted)
 	return s.write(slot, 0, `{"output":`+string(input)+`}`)
-}
-
-// Approval is a definition in which a person approves.
-const Approval = `<?xml version="1.0" encoding="UTF-8"?>
-<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0"
-	xmlns:di="http://www.omg.org/spec/BPMN/20100524/DI" xmlns:dc="http://www.omg.org/spec/DD/20100524/DC" targetNamespace="t">
-  <process id="approval" isExecutable="true">
-    <startEvent id="start"/>
-    <sequenceFlow id="f1" sourceRef="start" targetRef="approve"/>
-    <userTask id="approve" name="Approve the invoice"><extensionElements>
-      <z:assignmentDefinition candidateGroups="accounting"/>
-      <z:taskHeaders><z:header key="schema" value='{"type":"object","required":["approved"],"properties":{"approved":{"type":"boolean"},"amount":{"type":"number"},"note":{"type":"string"}},"additionalProperties":false}'/></z:taskHeaders>
-    </extensionElements></userTask>
-    <sequenceFlow id="f2" sourceRef="approve" targetRef="end"/>
-    <endEvent id="end"/>
-  </process>
-  <di:BPMNDiagram id="diagram"><di:BPMNPlane id="plane" bpmnElement="approval">
-    <di:BPMNShape id="s1" bpmnElement="start"><dc:Bounds x="100" y="102" width="36" height="36"/></di:BPMNShape>
-    <di:BPMNShape id="s2" bpmnElement="approve"><dc:Bounds x="200" y="80" width="100" height="80"/></di:BPMNShape>
-    <di:BPMNShape id="s3" bpmnElement="end"><dc:Bounds x="360" y="102" width="36" height="36"/></di:BPMNShape>
-  </di:BPMNPlane></di:BPMNDiagram>
-</definitions>`
-
-// Approve submits a document that a person of the group accounting must approve.
-func (s *System) Approve(id events.DocumentID) {
-	s.t.Helper()
-	if _, err := catalog.Deploy(s.t.Context(), s.Log, []byte(Approval)); err != nil {
-		s.t.Fatal(err)
-	}
-	_, err := s.Log.Write(s.t.Context(), events.Event{
-		Slot: events.DocumentSlot("approval", 1, id, events.Submitted), Source: "/test", Worker: "test",
-		Data: []byte(`{"output":{"location":"https://example.com/","name":"to approve.pdf","amount":12}}`),
-	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.Await(id, projections.Running)
 }
 
 // Verify brings a submitted document to its end.

@@ -17,6 +17,7 @@ import (
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
+	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/services/records"
@@ -124,10 +125,14 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	if err != nil {
 		return part, nil, err
 	}
+	told, err := s.told(ctx)
+	if err != nil {
+		return part, nil, err
+	}
 	hub := api.NewHub(s.log.Last)
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
-		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk,
+		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told,
 	}, hub, api.Config{Keys: keys, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {
@@ -140,6 +145,16 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	s.app.say("HTTP at http://%s", listener.Addr())
 	part.run = append(part.run, func(ctx context.Context) error { return serveHTTP(ctx, listener, pages.Handler()) })
 	return part, hub, nil
+}
+
+// told returns where messages and signals are kept, nil if the log was made
+// before there were any.
+func (s *system) told(ctx context.Context) (api.Notices, error) {
+	notices, err := s.log.Notices(ctx)
+	if errors.Is(err, natslog.ErrNotProvisioned) {
+		return nil, nil
+	}
+	return notices, err
 }
 
 // serveHTTP answers until ctx ends, and lets requests at hand finish.

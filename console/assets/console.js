@@ -8,7 +8,7 @@
   const atEnd = () => !slider() || slider().value === slider().max;
 
   // The stream. Whoever wants to know of changes listens for saga-changed.
-  let source = null, timer = 0, last = "";
+  let source = null, timer = 0, last = body.dataset.since || "";
   const changed = () => {
     if (timer) return;
     timer = setTimeout(() => {

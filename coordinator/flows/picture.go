@@ -23,7 +23,11 @@ type picture struct {
 // read reads where a document is. The error wraps events.ErrNotFound if nobody
 // knows it.
 func (f *Flows) read(ctx context.Context, document events.DocumentID) (*picture, error) {
-	history, err := f.log.History(ctx, document)
+	return look(ctx, f.log, f.definitions, document)
+}
+
+func look(ctx context.Context, histories Histories, definitions Getter, document events.DocumentID) (*picture, error) {
+	history, err := histories.History(ctx, document)
 	if err != nil && !errors.Is(err, events.ErrBadEvent) {
 		return nil, fmt.Errorf("flows: %w", err)
 	}
@@ -31,7 +35,7 @@ func (f *Flows) read(ctx context.Context, document events.DocumentID) (*picture,
 		return nil, fmt.Errorf("flows: document %s: %w", document, events.ErrNotFound)
 	}
 	p := &picture{document: document, history: history}
-	if p.definition, err = f.definitions.Get(ctx, history[0].Slot.Definition, history[0].Slot.Version); err != nil {
+	if p.definition, err = definitions.Get(ctx, history[0].Slot.Definition, history[0].Slot.Version); err != nil {
 		return nil, fmt.Errorf("flows: document %s: %w", document, err)
 	}
 	for i := range history {
