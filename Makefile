@@ -83,3 +83,7 @@ clamd: ## install and start clamd with a local signature file; prints DOCSAGA_TE
 
 chromium: ## install Chromium for the tests of the console; prints its path
 	@deploy/test/chromium.sh
+
+.PHONY: axe
+axe: ## fetch axe-core for the tests of the console, checked; prints its path
+	@deploy/test/axe.sh

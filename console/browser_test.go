@@ -150,6 +150,9 @@ func (b *browser) keys(selector, keys string) {
 	b.run(chromedp.KeyEvent(keys))
 }
 
+// press types where the focus is.
+func (b *browser) press(keys string) { b.t.Helper(); b.run(chromedp.KeyEvent(keys)) }
+
 func (b *browser) text(want string) {
 	b.t.Helper()
 	b.until(fmt.Sprintf(`document.body.innerText.includes(%q)`, want))
@@ -178,6 +181,7 @@ func (b *browser) picture(name string) {
 // the width of a phone.
 func (b *browser) sound(name string) {
 	b.t.Helper()
+	b.still(name)
 	b.run(chromedp.EmulateViewport(360, 740))
 	if eval[int](b, `document.documentElement.scrollWidth`) > 362 {
 		b.t.Errorf("%s: at the width of a phone the page scrolls sideways", name)
@@ -197,6 +201,25 @@ func (b *browser) sound(name string) {
 		for _, f := range found {
 			b.t.Errorf("%s, %s: axe-core: %s", name, shade, f)
 		}
+	}
+}
+
+// still fails the test if the page has moved noticeably by itself since it was
+// loaded: browsers call a sum of 0.1 good.
+func (b *browser) still(name string) {
+	b.t.Helper()
+	moved := eval[[]string](b, `new Promise(done => {
+		const found = [];
+		let sum = 0;
+		new PerformanceObserver(list => list.getEntries().forEach(e => {
+			if (e.hadRecentInput) return;
+			sum += e.value;
+			found.push(e.value.toFixed(4) + " " + e.sources.map(s => s.node && (s.node.outerHTML || s.node.textContent)).join(" | ").slice(0, 300));
+		})).observe({type: "layout-shift", buffered: true});
+		setTimeout(() => done(sum > 0.01 ? found : []), 100);
+	})`, chromedp.EvalAwaitPromise)
+	for _, m := range moved {
+		b.t.Errorf("%s: the page shifts: %s", name, m)
 	}
 }
 
@@ -248,6 +271,19 @@ func TestInABrowserTheSliderMovesAllTogether(t *testing.T) {
 	b.text("If it were stopped here")
 	b.until(`document.querySelector("#moment ol").innerText.includes("Fetch the file")`)
 	b.until(`document.querySelector("#nth").textContent === "4" && document.querySelector("tr.now a").textContent === "4"`)
+	b.until(`document.querySelector("#moment dd").textContent === "docsaga.parsing.completed"`)
+	// What is below stays where it is, wherever the slider is.
+	const below = `document.querySelector("#moment").nextElementSibling.offsetTop`
+	top := eval[int](b, below)
+	for range 9 {
+		b.keys("#slider", kb.ArrowRight)
+		b.until(`document.querySelector("#nth").textContent === document.querySelector("#slider").value`)
+		b.until(`document.querySelector("#moment h2:last-of-type") !== null && document.querySelector("#marks") !== null`)
+		if now := eval[int](b, below); now != top {
+			b.t.Errorf("the timeline moves from %d to %d with the slider", top, now)
+		}
+	}
+	b.keys("#slider", kb.Home+kb.ArrowRight+kb.ArrowRight+kb.ArrowRight)
 	b.until(`document.querySelector("#moment dd").textContent === "docsaga.parsing.completed"`)
 	b.sound("document in the past")
 	b.picture("document-before-undo")
