@@ -6,7 +6,7 @@ LINT     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 BENCHSTAT = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test golden soak bench bench-once bench-peers e2e run cover build postgres clamd chromium tidy
+.PHONY: help check lint test golden soak bench bench-once bench-growth bench-peers e2e run cover build postgres clamd chromium tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ bench: ## run every micro-benchmark ten times and compare with bench.old.txt, if
 bench-once: ## run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 	$(GO) vet -C bench ./...
+
+bench-growth: build ## cost of a document by how many the log holds and how many are open; 8 GB of memory, half an hour
+	@for before in 10000 100000 1000000; do \
+		bin/docsaga bench --durability relaxed --documents 20000 --rounds 1 --before $$before 2>/dev/null || exit 1; done | awk 'NR == 1 || !/^PIPELINE/'
+	@for open in 1 100 10000; do echo "open $$open" && \
+		bin/docsaga bench --durability relaxed --documents $$((open < 10 ? 1000 : 20000)) --rounds 1 --open $$open 2>/dev/null || exit 1; done
 
 bench-peers: build ## measure docsaga, DBOS and River in turn on the same five empty steps; installs PostgreSQL
 	@url=$$(deploy/test/postgres.sh start) && $(GO) build -C bench -o ../bin/peers . && \

@@ -37,7 +37,8 @@ of the same size, headers and subjects from slot to slot; batched ones publish
 what waits as atomic batches. The ratio is the median over the rounds.`,
 		Example: `  docsaga bench --documents 20000 --durability relaxed --against bare
   docsaga bench --documents 1000 --rate 50 --coordinator on
-  docsaga bench --documents 20000 --replicas 3 --against batched -o json`,
+  docsaga bench --documents 20000 --replicas 3 --against batched -o json
+  docsaga bench --durability relaxed --before 1000000 --rounds 1`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.bench(cmd, f) },
 	}
@@ -46,6 +47,7 @@ what waits as atomic batches. The ratio is the median over the rounds.`,
 	flags.IntVar(&f.setup.Steps, "steps", 5, "steps of the flow, one after another")
 	flags.Float64Var(&f.setup.Rate, "rate", 0, "documents a second; 0: as fast as they go through")
 	flags.IntVar(&f.setup.Open, "open", 1000, "documents under way at once if there is no rate")
+	flags.IntVar(&f.setup.Before, "before", 0, "documents that the log holds already, all ended; then a restart is measured too")
 	flags.IntVar(&f.rounds, "rounds", 3, "how often each pipeline is measured")
 	flags.StringVar(&f.coordinator, "coordinator", "on", "on or off")
 	flags.StringVar(&f.projections, "projections", "off", "on or off")
@@ -98,14 +100,14 @@ func (a *app) bench(cmd *cobra.Command, f benchFlags) error {
 }
 
 func benchTable(results []bench.Result) table {
-	t := table{head: []string{"PIPELINE", "DOCUMENTS/S", "P50 MS", "P90 MS", "P99 MS", "MAX MS", "CPU US", "RSS MIB", "EVENTS"}}
+	t := table{head: []string{"PIPELINE", "DOCUMENTS/S", "P50 MS", "P90 MS", "P99 MS", "MAX MS", "CPU US", "RSS MIB", "EVENTS", "BEFORE", "RESTART S"}}
 	for _, r := range results {
 		row := []string{r.Pipeline, strconv.FormatFloat(r.PerSecond, 'f', 0, 64)}
 		for _, ms := range []float64{r.P50, r.P90, r.P99, r.Max} {
 			row = append(row, strconv.FormatFloat(ms, 'f', 1, 64))
 		}
 		t.rows = append(t.rows, append(row, strconv.FormatFloat(r.CPU, 'f', 0, 64), strconv.FormatFloat(r.Memory, 'f', 0, 64),
-			strconv.FormatUint(r.Events, 10)))
+			strconv.FormatUint(r.Events, 10), strconv.Itoa(r.Before), strconv.FormatFloat(r.Restart, 'f', 1, 64)))
 	}
 	return t
 }

@@ -26,6 +26,18 @@ func TestEveryPipelineTakesEachDocumentThroughEachStep(t *testing.T) {
 	}
 }
 
+func TestARoundCanBeginWithAFullLogAndEndsWithARestart(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := Run(ctx, Docsaga, Setup{Documents: 10, Before: 30, Durability: natslog.Relaxed, Coordinator: true, Projections: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Before != 30 || r.Events != 70 || r.Restart <= 0 {
+		t.Errorf("%+v: want 70 events on top of those of 30 documents, and a restart", r)
+	}
+}
+
 func TestARateIsKept(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -40,7 +52,7 @@ func TestARateIsKept(t *testing.T) {
 
 func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 	for name, setup := range map[string]Setup{
-		"no documents": {}, "two servers": {Documents: 1, Replicas: 2}, "a negative rate": {Documents: 1, Rate: -1},
+		"no documents": {}, "two servers": {Documents: 1, Replicas: 2}, "a negative rate": {Documents: 1, Rate: -1}, "less than nothing before": {Documents: 1, Before: -1},
 	} {
 		if _, err := Run(t.Context(), Docsaga, setup); err == nil {
 			t.Errorf("%s: no error", name)

@@ -51,7 +51,7 @@ func (c *Comparison) summarize(names []string) {
 			}
 			return median(all)
 		}
-		m.Documents = c.Rounds[0][i].Documents
+		m.Before, m.Documents = c.Rounds[0][i].Before, c.Rounds[0][i].Documents
 		m.PerSecond = of(func(r Result) float64 { return r.PerSecond })
 		m.P50 = of(func(r Result) float64 { return r.P50 })
 		m.P90 = of(func(r Result) float64 { return r.P90 })
@@ -59,6 +59,7 @@ func (c *Comparison) summarize(names []string) {
 		m.Max = of(func(r Result) float64 { return r.Max })
 		m.CPU = of(func(r Result) float64 { return r.CPU })
 		m.Memory = of(func(r Result) float64 { return r.Memory })
+		m.Restart = of(func(r Result) float64 { return r.Restart })
 		m.Events = uint64(of(func(r Result) float64 { return float64(r.Events) }))
 		c.Median = append(c.Median, m)
 	}

@@ -10,15 +10,18 @@ import (
 
 const flowName = "bench"
 
+// earlier is the name of the flow of documents that are there already.
+const earlier = "earlier"
+
 // stepName returns the name of a step, and of the service that does it.
 func stepName(n int) events.StepID { return events.StepID("step-" + strconv.Itoa(n)) }
 
-// drawn returns the flow as BPMN: so many steps, one after another.
-func drawn(steps int) []byte {
+// drawn returns a flow as BPMN: so many steps, one after another.
+func drawn(name string, steps int) []byte {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="d" targetNamespace="bench">
-<process id="` + flowName + `" isExecutable="true">
+<process id="` + name + `" isExecutable="true">
 <startEvent id="start"/>`)
 	from := "start"
 	for n := 1; n <= steps; n++ {

@@ -21,6 +21,7 @@ const submitters = 256
 
 // A tracker knows when documents began and how long they took.
 type tracker struct {
+	offset int           // number of the first document
 	room  chan struct{} // a token for each document under way; nil if a rate limits them
 	began []time.Time
 	took  []atomic.Int64 // nanoseconds, 0 while it is under way
@@ -39,7 +40,7 @@ func newTracker(setup Setup, documents int) *tracker {
 
 // done notes that the document is through.
 func (t *tracker) done(id events.DocumentID) {
-	n := documentNumber(id)
+	n := documentNumber(id) - t.offset
 	if n < 0 || n >= len(t.took) || !t.took[n].CompareAndSwap(0, max(1, int64(time.Since(t.began[n])))) {
 		return
 	}
@@ -61,7 +62,7 @@ func (t *tracker) drive(ctx context.Context, rate float64, first, end int, submi
 	for range submitters {
 		g.Go(func() error {
 			for n := range numbers {
-				if err := submit(inner, documentID(n)); err != nil {
+				if err := submit(inner, documentID(t.offset+n)); err != nil {
 					return fmt.Errorf("bench: submit: %w", err)
 				}
 			}

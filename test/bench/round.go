@@ -40,8 +40,37 @@ func Run(ctx context.Context, name string, setup Setup) (Result, error) {
 		return Result{}, err
 	}
 	defer s.close()
+	if err := s.fill(ctx); err != nil {
+		return Result{}, err
+	}
 	warm := min(1000, 1+setup.Documents/10)
 	t := newTracker(setup, warm+setup.Documents)
+	r := Result{Pipeline: name, Before: setup.Before, Documents: setup.Documents}
+	err = with(ctx, name, s, t, func(ctx context.Context, p pipeline) error { return measure(ctx, p, s, t, &r) })
+	if err == nil && setup.Before > 0 {
+		r.Restart, err = restart(ctx, name, s)
+	}
+	return r, err
+}
+
+// restart returns how many seconds it takes from a stopped server until a
+// document is through that is submitted after it.
+func restart(ctx context.Context, name string, s *site) (seconds float64, err error) {
+	s.stop()
+	began := time.Now()
+	if err := s.start(ctx); err != nil {
+		return 0, fmt.Errorf("bench: start servers again: %w", err)
+	}
+	t := newTracker(s.setup, 1)
+	t.offset = restartOffset
+	err = with(ctx, name, s, t, func(ctx context.Context, p pipeline) error {
+		return errors.Join(t.drive(ctx, 0, 0, 1, p.submit), p.settle(ctx, 1))
+	})
+	return time.Since(began).Seconds(), err
+}
+
+// with starts the named pipeline, calls do, and stops it.
+func with(ctx context.Context, name string, s *site, t *tracker, do func(context.Context, pipeline) error) error {
 	var p pipeline
 	release := func() {}
 	switch name {
@@ -51,20 +80,19 @@ func Run(ctx context.Context, name string, setup Setup) (Result, error) {
 	case Bare, Batched:
 		p = &bare{site: s, tracker: t, batches: name == Batched}
 	default:
-		return Result{}, fmt.Errorf("bench: no pipeline is named %q", name)
+		return fmt.Errorf("bench: no pipeline is named %q", name)
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, inner := errgroup.WithContext(inner)
-	err = p.start(inner, g)
-	r := Result{Pipeline: name, Documents: setup.Documents}
+	err := p.start(inner, g)
 	if err == nil {
-		err = measure(inner, p, s, t, &r)
+		err = do(inner, p)
 	}
 	cancel()
 	err = errors.Join(err, g.Wait())
 	release()
-	return r, err
+	return err
 }
 
 func measure(ctx context.Context, p pipeline, s *site, t *tracker, r *Result) error {

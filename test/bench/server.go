@@ -105,12 +105,18 @@ func (s *site) stored(ctx context.Context) (uint64, error) {
 	return n, nil
 }
 
-func (s *site) close() {
+// stop stops the servers; start starts them again.
+func (s *site) stop() {
 	if s.nc != nil {
 		s.nc.Close()
 	}
 	for _, server := range s.servers {
 		server.Stop()
 	}
+	s.nc, s.servers = nil, nil
+}
+
+func (s *site) close() {
+	s.stop()
 	_ = os.RemoveAll(s.dir) // in the directory for temporary files
 }

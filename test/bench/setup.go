@@ -17,6 +17,7 @@ type Setup struct {
 	Shards     int                // default 4
 	Replicas   int                // 1 or 3, servers in this process; default 1
 	Durability natslog.Durability // default strict
+	Before     int                // documents that the log holds already, all ended, of another flow
 
 	Coordinator bool // follow the log, and write each document's end
 	Projections bool // follow the log, and keep the status in SQLite
@@ -25,7 +26,7 @@ type Setup struct {
 }
 
 func (s Setup) withDefaults() (Setup, error) {
-	if s.Documents < 1 || s.Steps < 0 || s.Steps > 100 || s.Rate < 0 || s.Open < 0 {
+	if s.Documents < 1 || s.Steps < 0 || s.Steps > 100 || s.Rate < 0 || s.Open < 0 || s.Before < 0 {
 		return s, errors.New("bench: want at least one document, 1 to 100 steps, and no negative number")
 	}
 	if s.Replicas == 0 {
@@ -55,6 +56,7 @@ func (s Setup) withDefaults() (Setup, error) {
 // A Result is what a round gave.
 type Result struct {
 	Pipeline  string  `json:"pipeline"`
+	Before    int     `json:"before,omitempty"` // documents that the log held already
 	Documents int     `json:"documents"`
 	PerSecond float64 `json:"documentsPerSecond"`
 	P50       float64 `json:"p50ms"` // from the submission to the acknowledged outcome of the last step
@@ -64,4 +66,8 @@ type Result struct {
 	CPU       float64 `json:"cpuMicrosecondsPerDocument"` // of the whole process, servers included
 	Memory    float64 `json:"residentMiB"`                // at the end of the round
 	Events    uint64  `json:"eventsStored"`
+	// Restart is how many seconds it took, from a server that was stopped in
+	// good order, until a new one, and all on it, had one more document through;
+	// 0 if the log held nothing before.
+	Restart float64 `json:"restartSeconds,omitempty"`
 }
