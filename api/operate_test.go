@@ -205,8 +205,8 @@ func (c *client) sse(path, last string) (next func() (id string, e events.Event)
 
 func TestTheLogIsFollowedLiveAndGoneOnWith(t *testing.T) {
 	c := start(t, api.Config{})
-	c.system.Submit("before", "x")
-	c.system.Await("before", "running")
+	before := c.system.Submit("before", "x")
+	c.system.Until(func() bool { return c.system.Hub.Positions()[before.Shard] >= before.Seq })
 	next := c.sse("/v1/events", "")
 	c.system.Submit("d1", "x")
 	id, e := next()

@@ -33,6 +33,7 @@ type shard struct {
 	number int
 	read   bool
 	seq    uint64
+	worked time.Duration // for the last batch
 	// Records of documents that have not ended are kept in two generations: when
 	// the young one is full it becomes the old one.
 	young, old map[events.DocumentID]*Record
@@ -43,7 +44,7 @@ type shard struct {
 	wanted  chan struct{} // says that somebody waits for more
 }
 
-// New returns a projector. Feed it with feed.Run.
+// New returns a projector. Feed it with feed.Run, and [Projector.Resting] after it.
 func New(store Store, definitions Definitions) *Projector {
 	return &Projector{store: store, definitions: definitions, shards: make(map[int]*shard)}
 }
@@ -101,7 +102,7 @@ func (p *Projector) Apply(ctx context.Context, number int, batch []events.Delive
 		}
 		err := p.apply(ctx, s, batch)
 		if err == nil {
-			s.rest(ctx, batch, time.Since(began))
+			s.worked = time.Since(began)
 			return nil
 		}
 		s.read = false
@@ -111,11 +112,19 @@ func (p *Projector) Apply(ctx context.Context, number int, batch []events.Delive
 	}
 }
 
-// After events that were stored just now the projector rests, restShare times as
-// long as it worked but at most mostRest, unless somebody waits: what a document
+// Resting returns a reader that rests after the projector has worked. Feed it
+// last of those that are fed in order, so that no other waits for it.
+//
+// After events that were stored just now it rests restShare times as long as the
+// projector worked but at most mostRest, unless somebody waits: what a document
 // goes through meanwhile is one change of its rows instead of several. A batch of
-// more than many says that it does not keep up, and an old one that it catches
-// up: then it does not rest.
+// more than many says that the projector does not keep up, and an old one that it
+// catches up: then it does not rest.
+func (p *Projector) Resting() Resting { return Resting{p} }
+
+// Resting is the rest of a [Projector].
+type Resting struct{ p *Projector }
+
 const (
 	many      = 2000
 	justNow   = time.Second
@@ -123,17 +132,23 @@ const (
 	mostRest  = 300 * time.Millisecond
 )
 
-func (s *shard) rest(ctx context.Context, batch []events.Delivery, worked time.Duration) {
-	if len(batch) > many || time.Since(batch[len(batch)-1].Event.At).Abs() > justNow {
-		return
+// Start returns where the projector is.
+func (r Resting) Start(ctx context.Context, number int) (uint64, error) { return r.p.Start(ctx, number) }
+
+// Apply rests.
+func (r Resting) Apply(ctx context.Context, number int, batch []events.Delivery) error {
+	s := r.p.shard(number)
+	if len(batch) == 0 || len(batch) > many || time.Since(batch[len(batch)-1].Event.At).Abs() > justNow {
+		return nil
 	}
-	timer := time.NewTimer(min(restShare*worked, mostRest))
+	timer := time.NewTimer(min(restShare*s.worked, mostRest))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-s.wanted:
 	case <-ctx.Done():
 	}
+	return nil
 }
 
 func (p *Projector) apply(ctx context.Context, s *shard, batch []events.Delivery) error {

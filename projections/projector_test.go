@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -45,6 +46,12 @@ func submissions(after uint64, n int, at time.Time) []events.Delivery {
 	return batch
 }
 
+// applyAndRest feeds a projector as those do who keep it up to date.
+func applyAndRest(t *testing.T, p *Projector, shard int, batch []events.Delivery) error {
+	t.Helper()
+	return feed.InOrder(p, p.Resting()).Apply(t.Context(), shard, batch)
+}
+
 func TestAProjectorRestsInProportionToItsWork(t *testing.T) {
 	for _, c := range []struct {
 		what            string
@@ -58,7 +65,7 @@ func TestAProjectorRestsInProportionToItsWork(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p, began := New(&cursorStore{takes: c.work}, noDefinitions{}), time.Now()
-			if err := p.Apply(t.Context(), 0, submissions(0, c.events, began.Add(-c.age))); err != nil {
+			if err := applyAndRest(t, p, 0, submissions(0, c.events, began.Add(-c.age))); err != nil {
 				t.Fatal(err)
 			}
 			if rested := time.Since(began) - c.work; rested != c.want {
@@ -81,7 +88,7 @@ func TestWhoWaitsEndsTheRest(t *testing.T) {
 		}()
 		synctest.Wait()
 		for i := range uint64(3) {
-			if err := p.Apply(t.Context(), 0, submissions(i, 1, began)); err != nil {
+			if err := applyAndRest(t, p, 0, submissions(i, 1, began)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()

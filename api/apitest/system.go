@@ -72,7 +72,7 @@ func Start(t testing.TB) *System {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(ctx) })
 	g.Go(func() error { return outside.Run(ctx) })
-	g.Go(func() error { return feed.Run(ctx, log, feed.InOrder(s.Projector, s.Hub), c) })
+	g.Go(func() error { return feed.Run(ctx, log, feed.InOrder(s.Projector, s.Hub, s.Projector.Resting()), c) })
 	t.Cleanup(func() {
 		cancel()
 		if err := g.Wait(); err != nil {

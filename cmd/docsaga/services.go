@@ -233,7 +233,7 @@ func (s *system) projected(ctx context.Context, addr string) (hosted, []feed.Rea
 	part.release = func() { _ = store.Close() }
 	projector := projections.New(store, s.catalog)
 	if addr == "" {
-		return part, []feed.Reader{projector}, nil
+		return part, []feed.Reader{feed.InOrder(projector, projector.Resting())}, nil
 	}
 	web, hub, err := s.web(ctx, addr, store, projector)
 	part.run = web.run
@@ -241,7 +241,7 @@ func (s *system) projected(ctx context.Context, addr string) (hosted, []feed.Rea
 		web.release()
 		_ = store.Close()
 	}
-	return part, []feed.Reader{feed.InOrder(projector, hub)}, err
+	return part, []feed.Reader{feed.InOrder(projector, hub, projector.Resting())}, err
 }
 
 // addRecord gives a report the record that the document became, if it can be

@@ -112,7 +112,7 @@ func (p *docsaga) readers(ctx context.Context, g *errgroup.Group, definitions *c
 		}
 		p.release = func() { _ = store.Close() } // it is thrown away
 		p.projector = projections.New(store, definitions)
-		readers = append(readers, p.projector)
+		readers = append(readers, feed.InOrder(p.projector, p.projector.Resting()))
 	}
 	return readers, nil
 }
