@@ -198,8 +198,9 @@ func (f *folding) rank(v *Visit) {
 
 // unexpected deals with the outcome of a visit that was never opened. The next
 // visit of a step that waits for a person is how that person resolves it: the
-// oldest of its visits that wait. Anything
-// else is an anomaly; what it did is kept, so that it can be undone.
+// oldest of its visits that wait. Anything else is an anomaly. It is kept, for
+// its slot is taken, so that the step's next visit must be another one; and
+// what it did may have to be undone.
 func (f *folding) unexpected(node int) (int, bool) {
 	visit := Visit{node: uint16(node), number: uint16(f.e.Slot.Visit), status: Open} //nolint:gosec // both are checked
 	if i, ok := f.s.waiting(node); ok && f.e.Slot.Visit == f.s.Next(node) {
@@ -208,22 +209,46 @@ func (f *folding) unexpected(node int) (int, bool) {
 		return f.s.Visits(), f.s.add(visit)
 	}
 	f.s.Anomalies++
-	if f.e.Result != events.Completed || !f.s.submitted {
-		return 0, false
-	}
 	f.s.ranks++
-	visit.status, visit.rank = Done, f.s.ranks
+	visit.rank = f.s.ranks
+	switch {
+	case f.e.Result == events.Completed:
+		visit.status = Done
+	case f.e.Result == events.Rejected:
+		visit.status = Refused
+	case f.d.hasUndo(visit):
+		visit.status = Recalled
+	default:
+		visit.status = Broken
+	}
 	f.s.add(visit)
 	return 0, false
 }
 
-// resolve closes a visit that waited for a person; a failed one may have had
-// an effect, so it stays to be undone.
+// resolve goes on from a visit that waited for a person.
 func (f *folding) resolve(i int) {
-	f.s.turn(i, f.s.Visit(i), Broken)
+	f.forsake(i)
 	if f.s.incidents == 0 && f.s.Verdict == 0 && !f.s.stuck {
 		f.s.StopStep, f.s.Reason = "", ""
 	}
+}
+
+// forsake ends the waiting of a visit that failed. The document goes on without
+// it, so what it may have done all the same must be undone.
+func (f *folding) forsake(i int) {
+	v := f.s.Visit(i)
+	if f.d.hasUndo(v) {
+		f.s.turn(i, v, Recalled)
+	} else {
+		f.s.turn(i, v, Broken)
+	}
+}
+
+// hasUndo reports whether a visit that is not completed may have an effect of
+// its own that can be undone. That of a sub-process is what lies in it.
+func (d *Definition) hasUndo(v Visit) bool {
+	n := &d.Nodes[v.node]
+	return n.Undo != nil && !isScope(n) && !d.isLoop(v)
 }
 
 func (f *folding) decide(i int, v Visit) {
@@ -308,21 +333,20 @@ func (f *folding) giveUp() {
 	}
 }
 
+// redo opens the next visit of a step that waits for a person. A command that
+// came too late, for the step waits no more, opens nothing: nobody is to do it.
 func (f *folding) redo() {
 	node, ok := f.d.byID[f.e.Slot.Step]
-	if !ok {
+	i, waits := 0, false
+	if ok {
+		i, waits = f.s.waiting(node)
+	}
+	if !waits || f.s.Verdict != 0 || f.e.Slot.Visit != f.s.Next(node) {
 		f.s.Anomalies++
 		return
 	}
-	again := Visit{node: uint16(node)} //nolint:gosec // at most MaxNodes
-	if _, ok := f.s.find(node, f.e.Slot.Visit); ok || f.s.Verdict != 0 {
-		f.s.Anomalies++
-		return
-	}
-	if i, ok := f.s.waiting(node); ok {
-		again = f.s.Visit(i)
-		f.resolve(i)
-	}
+	again := f.s.Visit(i)
+	f.resolve(i)
 	f.begin(Visit{node: again.node, number: uint16(f.e.Slot.Visit), parent: again.parent, item: again.item}) //nolint:gosec // checked
 }
 

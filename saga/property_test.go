@@ -22,6 +22,9 @@ type world struct {
 	history []events.Event
 	now     time.Time
 	effects []string // done and not undone, in order
+	failed  []string // those of them whose visit did not complete
+	strange int      // how many events somebody may yet write that nobody asked for
+	foreign bool     // there are such events
 }
 
 func (w *world) put(slot events.Slot, r events.Result, data events.Data) {
@@ -70,7 +73,7 @@ func (w *world) count() {
 // direct checks that a service that looks at the event alone, where that is
 // said to be enough, sees the same steps opened as one that knows all.
 func (w *world) direct(e *events.Event, before *State) {
-	if e.Slot.Kind != events.Outcome && e.Slot.Kind != events.Submitted {
+	if w.foreign || e.Slot.Kind != events.Outcome && e.Slot.Kind != events.Submitted {
 		return
 	}
 	reach, any := Direct, false
@@ -115,6 +118,9 @@ func (w *world) effect(e *events.Event, before *State) {
 		if e.Result != events.Rejected {
 			w.within(n, e.Slot.Visit)
 			w.effects = append(w.effects, name)
+		}
+		if e.Result != events.Rejected && e.Result != events.Completed {
+			w.failed = append(w.failed, name)
 		}
 	case events.Undo:
 		if before.Verdict != 0 && e.Slot.Again == 1 && (len(w.effects) == 0 || w.effects[len(w.effects)-1] != name) {
@@ -192,7 +198,39 @@ func (w *world) moves(bad bool) []func() {
 	if at, ok := w.s.Deadline(); ok && at.After(w.now) {
 		moves = append(moves, func() { w.now = at })
 	}
+	if w.strange > 0 && len(moves) > 0 {
+		moves = append(moves, w.stranger)
+	}
 	return moves
+}
+
+// stranger writes what nobody asked for: an outcome of a visit that is not
+// open, or a command that comes too late or never had a reason.
+func (w *world) stranger() {
+	w.strange--
+	w.foreign = true
+	var steps []int
+	for n := range w.d.Nodes {
+		if w.d.Nodes[n].Kind == Service {
+			steps = append(steps, n)
+		}
+	}
+	if len(steps) == 0 {
+		return
+	}
+	node := rapid.SampledFrom(steps).Draw(w.t, "whose")
+	slot := events.Slot{
+		Definition: "line", Version: 1, Document: "d", Step: w.d.Nodes[node].ID, Again: 1,
+		Visit: w.s.Next(node) + rapid.IntRange(0, 1).Draw(w.t, "beyond"), Kind: events.Outcome,
+	}
+	result := rapid.SampledFrom([]events.Result{events.Completed, events.Rejected, events.Failed, events.TimedOut, events.Cancelled}).Draw(w.t, "strange result")
+	switch rapid.IntRange(0, 3).Draw(w.t, "strange kind") {
+	case 0:
+		slot.Kind, result = events.Redo, 0
+	case 1:
+		slot, result = events.DocumentSlot("line", 1, "d", events.Compensate), 0
+	}
+	w.put(slot, result, events.Data{})
 }
 
 // person returns what a person can do about a step that waits for one.
@@ -218,6 +256,9 @@ func (w *world) result(bad bool) events.Result {
 // run plays until the document has ended.
 func (w *world) run(bad bool) {
 	w.now = time.Unix(1_700_000_000, 0)
+	for early := w.strange / 2; w.strange > early; {
+		w.stranger()
+	}
 	w.put(events.DocumentSlot("line", 1, "d", events.Submitted), 0, events.Data{})
 	cancelAt := -1
 	if bad {
@@ -257,8 +298,38 @@ func TestWhateverHappensADocumentEndsAndIsUndoneInReverse(t *testing.T) {
 		if w.s.Verdict != events.Completed && len(w.effects) > 0 {
 			t.Fatalf("ended %s, but %v was not undone", w.s.Verdict, w.effects)
 		}
+		w.onlyCompleted()
 		if w.s.Anomalies != 0 {
 			t.Fatalf("%d anomalies", w.s.Anomalies)
+		}
+	})
+}
+
+// onlyCompleted checks that no effect is left of a visit that did not complete.
+func (w *world) onlyCompleted() {
+	for _, name := range w.effects {
+		if slices.Contains(w.failed, name) {
+			w.t.Fatalf("ended %s, and the effect of %s is left, which did not complete", w.s.Verdict, name)
+		}
+	}
+}
+
+func TestWhateverStrangersWriteADocumentEndsAndKeepsNoEffectOfAFailedVisit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{t: t, d: randomDefinition(t, rapid.Bool().Draw(t, "rich")), strange: rapid.IntRange(1, 8).Draw(t, "strange")}
+		w.run(true)
+		if w.s.Verdict != events.Completed && len(w.effects) > 0 {
+			t.Fatalf("ended %s, but %v was not undone", w.s.Verdict, w.effects)
+		}
+		w.onlyCompleted()
+		ended := w.s
+		w.strange = 3
+		for w.strange > 0 {
+			w.stranger() // too late for everything
+		}
+		ended.Seq, ended.Anomalies = w.s.Seq, w.s.Anomalies
+		if ended != w.s {
+			t.Fatalf("what came after the end changed the state")
 		}
 	})
 }

@@ -224,11 +224,7 @@ func (f *folding) abandon(i int) {
 	case Joining, Watching, Looping:
 		f.s.turn(i, v, Closed)
 	case Waiting:
-		if f.d.Nodes[v.node].Undo != nil {
-			f.s.turn(i, v, Recalled)
-		} else {
-			f.s.turn(i, v, Broken)
-		}
+		f.forsake(i)
 	case Done, Refused, Broken, Late, Stopped, Undoing, UndoFailed, Reverted, Closed, Leaving, Recalled:
 	}
 }

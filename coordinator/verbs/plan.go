@@ -160,10 +160,11 @@ func (p *picture) mend(c *Command) (events.Event, error) {
 	if p.state.Verdict != 0 {
 		return events.Event{}, p.unfit(c, "it is being stopped: compensate it")
 	}
-	return p.mendStep(c, slot)
+	return p.mendStep(c, slot, p.state.Next(v.Node()))
 }
 
-func (p *picture) mendStep(c *Command, slot events.Slot) (events.Event, error) {
+// mendStep plans another visit of the step whose visit failed.
+func (p *picture) mendStep(c *Command, slot events.Slot, next int) (events.Event, error) {
 	cause, failed := p.definition.Cause(&p.state, p.document), slot.Of(events.Outcome)
 	context, known := p.merged(), false
 	if e, ok := p.find(failed); ok {
@@ -173,7 +174,7 @@ func (p *picture) mendStep(c *Command, slot events.Slot) (events.Event, error) {
 			context = data.Context
 		}
 	}
-	if slot.Visit++; slot.Visit > events.MaxVisit {
+	if slot.Visit = next; slot.Visit > events.MaxVisit {
 		return events.Event{}, p.unfit(c, "it has been tried too often")
 	}
 	data := events.Data{Context: context}

@@ -18,6 +18,7 @@ import (
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/events/verify"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
 	"github.com/docsaga/docsaga/services/runner"
@@ -69,6 +70,9 @@ func (s *service) Do(_ context.Context, v runner.Visit) (any, error) {
 		return nil, err
 	}
 	s.effects[fmt.Sprintf("%s.%d", v.Step, v.Number)] = true
+	if err := s.fail["after "+string(v.Step)]; err != nil {
+		return nil, err // its effect is there all the same
+	}
 	return map[string]string{"by": string(v.Step)}, nil
 }
 
@@ -290,6 +294,68 @@ func TestAFailedStepIsResolvedByHand(t *testing.T) {
 		t.Errorf("resolve again wrote %s", again.Event.ID())
 	}
 	b.refuses(verbs.Command{Verb: verbs.Cancel})
+}
+
+func TestTheEffectOfAFailedVisitIsUndoneWhenTheStepIsMended(t *testing.T) {
+	for name, tt := range map[string]struct {
+		command verbs.Command
+		left    []string
+	}{
+		"retried":  {verbs.Command{Verb: verbs.Retry}, []string{"a.1", "b.2", "c.1"}},
+		"resolved": {verbs.Command{Verb: verbs.Resolve, Output: json.RawMessage(`{}`)}, []string{"a.1", "c.1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "a", "b", "c")
+			b.service.set("after b", errors.New("the answer got lost"))
+			b.submit()
+			b.incident()
+			if left := b.service.left(); fmt.Sprint(left) != "[a.1 b.1]" {
+				t.Fatalf("effects %v, want that of the failed visit among them: the test shows nothing", left)
+			}
+			b.service.set("after b", nil)
+			b.do(tt.command)
+			b.ends(events.Completed, tt.left...)
+			b.verified()
+		})
+	}
+}
+
+func TestAnUndoOfAFailedVisitThatFailsIsAnIncidentOfItsOwn(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.service.set("after b", errors.New("the answer got lost"))
+	b.service.set("undo b", errors.New("down"))
+	b.submit()
+	b.incident()
+	b.service.set("after b", nil)
+	b.do(verbs.Command{Verb: verbs.Retry})
+	b.until("an undo that failed", func(s *saga.State) bool {
+		return s.Phase() == saga.Incident && s.Visits() == 4 && s.Visit(1).Status() == saga.UndoFailed && s.Visit(3).Status() == saga.Done
+	})
+	b.service.set("undo b", nil)
+	b.do(verbs.Command{Verb: verbs.Retry})
+	b.ends(events.Completed, "a.1", "b.2", "c.1")
+	b.verified()
+}
+
+// verified checks the document by the code that shares nothing with ours.
+func (b *bench) verified() {
+	b.Helper()
+	history, err := b.log.History(b.Context(), "d")
+	if err != nil {
+		b.Fatal(err)
+	}
+	graph := verify.Graph{
+		Next: map[events.StepID][]events.StepID{"document": {"a"}, "a": {"b"}, "b": {"c"}},
+		Must: map[events.StepID]bool{"a": true, "b": true, "c": true},
+	}
+	c := verify.New(verify.Config{Shards: 1, Graph: func(string, int) (*verify.Graph, bool) { return &graph, true }})
+	for i := range history {
+		e := &history[i]
+		c.Take(&verify.Message{Seq: e.Position.Seq, Subject: e.Slot.Subject(), Header: e.Header(), At: e.At})
+	}
+	if r := c.Finish(); !r.OK() {
+		b.Errorf("verify finds %+v", r.Breaches)
+	}
 }
 
 func TestAFailedStepIsResolvedAsRejected(t *testing.T) {

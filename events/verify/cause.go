@@ -81,7 +81,8 @@ func (c *Checker) hop(from reference, to uint32, g *Graph) bool {
 }
 
 // undos checks that what was done is undone in reverse order, if the document
-// did not complete, and not at all if it did.
+// did not complete; and that nothing is but what did not complete itself, if
+// it did.
 func (c *Checker) undos(id events.DocumentID, d *document, g *Graph) {
 	ended := slices.IndexFunc(d.events, func(e event) bool { return e.ref.kind == events.Ended })
 	completed := ended >= 0 && d.events[ended].result == events.Completed
@@ -98,11 +99,8 @@ func (c *Checker) undos(id events.DocumentID, d *document, g *Graph) {
 	}
 	commands := slices.Clone(d.events)
 	commands = slices.DeleteFunc(commands, func(e event) bool { return e.ref.kind != events.Undo || e.ref.again > 1 })
-	if completed {
-		for _, e := range commands {
-			c.breach(6, id, "it completed, and %s was undone", c.name(e.ref))
-		}
-		return
+	if completed { // what completed stands
+		done = slices.DeleteFunc(done, func(o event) bool { return o.result == events.Completed })
 	}
 	if g.Recalls {
 		commands = nil // the order is that of what was interrupted
@@ -118,6 +116,16 @@ func (c *Checker) undos(id events.DocumentID, d *document, g *Graph) {
 	}
 }
 
+func sameVisit(a, b reference) bool { return a.step == b.step && a.visit == b.visit }
+
+// mended reports whether a visit failed and a person had its step done anew,
+// or said what came of it: then it is undone by itself, whenever that is.
+func mended(d *document, o event) bool {
+	return o.result == events.Failed && slices.ContainsFunc(d.events, func(e event) bool {
+		return e.ref.step == o.ref.step && e.ref.visit > o.ref.visit && (e.ref.kind == events.Redo || e.ref.kind == events.Outcome && e.writer == operator)
+	})
+}
+
 // inReverse checks the order of undo commands, and that each waits for the one
 // before.
 func (c *Checker) inReverse(id events.DocumentID, d *document, done, commands []event) {
@@ -127,13 +135,14 @@ func (c *Checker) inReverse(id events.DocumentID, d *document, done, commands []
 	for i := range commands {
 		at := place(commands[i])
 		if at < 0 {
-			c.breach(6, id, "%s is of a visit that needs none", c.name(commands[i].ref))
+			c.breach(6, id, "%s is of a visit that needs none, for it stands or had no effect", c.name(commands[i].ref))
 			continue
 		}
 		if i == 0 {
 			continue
 		}
-		if place(commands[i-1]) < at {
+		before := place(commands[i-1])
+		if before >= 0 && before < at && done[at].seq < commands[i-1].seq && !mended(d, done[before]) {
 			c.breach(6, id, "%s came before %s, though it was done before it", c.name(commands[i-1].ref), c.name(commands[i].ref))
 		}
 		last := commands[i-1].ref

@@ -67,6 +67,22 @@ func mended() []string {
 	}
 }
 
+// retried is a failed step that is done anew, at once, in a document that
+// completes: what the failed visit may have done is undone meanwhile.
+func retried() []string {
+	return []string{
+		"document.1.submitted submitted", "a.1.outcome completed document.1.submitted", "b.1.outcome failed a.1.outcome",
+		"b.2.redo redo b.1.outcome operator", "b.2.outcome completed b.2.redo", "b.1.undo undo b.2.redo coordinator", "b.1.undone undone b.1.undo",
+		"c.1.outcome completed b.2.outcome", "document.1.ended completed c.1.outcome coordinator",
+	}
+}
+
+// retriedInVain is the same, and then the document is rejected.
+func retriedInVain() []string {
+	return append(without(retried(), 7, 8), "c.1.outcome rejected b.2.outcome", "b.2.undo undo c.1.outcome coordinator", "b.2.undone undone b.2.undo",
+		"a.1.undo undo b.2.undone coordinator", "a.1.undone undone a.1.undo", "document.1.ended rejected a.1.undone coordinator")
+}
+
 func check(list []verify.Message, more func(*verify.Checker)) verify.Report {
 	c := verify.New(verify.Config{Shards: 1, Graph: graph})
 	for i := range list {
@@ -79,7 +95,7 @@ func check(list []verify.Message, more func(*verify.Checker)) verify.Report {
 }
 
 func TestWhatIsRightHasNoBreach(t *testing.T) {
-	for name, lines := range map[string][]string{"completed": completed(), "rejected": rejected(), "mended": mended()} {
+	for name, lines := range map[string][]string{"completed": completed(), "rejected": rejected(), "mended": mended(), "retried": retried(), "retried in vain": retriedInVain()} {
 		if r := check(story(lines...), nil); !r.OK() || r.Documents != 1 || r.Messages != len(lines) || r.Malformed != 0 || r.Open != 0 {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -125,6 +141,8 @@ func TestEachBreachIsFound(t *testing.T) {
 		"an undo of nothing":          {5, append(without(rejected(), 8), "a.2.undo undo a.1.undone coordinator", "document.1.ended rejected a.1.undone coordinator")},
 		"an undone without command":   {5, edited(rejected(), 5, "b.1.undone-2 undone b.1.undo")},
 		"what completed is undone":    {6, append(without(completed(), 4), "b.1.undo undo c.1.outcome coordinator", "b.1.undone undone b.1.undo", "document.1.ended completed c.1.outcome coordinator")},
+		"what failed is not undone":   {6, without(retried(), 5, 6)},
+		"what was retried is undone":  {6, edited(edited(retried(), 5, "b.2.undo undo b.2.outcome coordinator"), 6, "b.2.undone undone b.2.undo")},
 		"one is never undone":         {6, append(without(rejected(), 6, 7, 8), "document.1.ended rejected b.1.undone coordinator")},
 		"undone in forward order": {6, append(without(rejected(), 4, 5, 6, 7, 8),
 			"a.1.undo undo c.1.outcome coordinator", "a.1.undone undone a.1.undo", "b.1.undo undo a.1.undone coordinator", "b.1.undone undone b.1.undo",

@@ -213,7 +213,7 @@ func (h *Handler) earlier(ctx context.Context, v runner.Visit) (digest string, e
 	if v.Attempt < 2 || v.Number != 1 {
 		return "", nil
 	}
-	stored, err := h.files.Last(ctx, v.Document, v.Step)
+	stored, err := h.files.Last(ctx, v.Document, v.Owner())
 	if errors.Is(err, events.ErrNotFound) {
 		return "", nil
 	}
@@ -223,10 +223,10 @@ func (h *Handler) earlier(ctx context.Context, v runner.Visit) (digest string, e
 	return stored.Digest()
 }
 
-// Undo removes what the visit's step has put into the file store. An upload is
+// Undo removes what the visit has put into the file store. An upload is
 // its submitter's, and stays.
 func (h *Handler) Undo(ctx context.Context, v runner.Visit) error {
-	if err := h.files.Release(ctx, v.Document, v.Step); err != nil {
+	if err := h.files.Release(ctx, v.Document, v.Owner()); err != nil {
 		return fmt.Errorf("location: undo %s of document %s: %w", v.Step, v.Document, err)
 	}
 	return nil

@@ -47,7 +47,7 @@ func (h *Handler) take(ctx context.Context, v runner.Visit, f found, pin string)
 	if f.stored {
 		return h.check(in, whole)
 	}
-	file, err := h.files.Put(ctx, v.Document, v.Step, MediaTypePDF, whole)
+	file, err := h.files.Put(ctx, v.Document, v.Owner(), MediaTypePDF, whole)
 	if err != nil {
 		return events.File{}, in.fault(fmt.Errorf("location: store the content of document %s: %w", v.Document, err))
 	}

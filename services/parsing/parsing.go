@@ -106,7 +106,7 @@ func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
 
 // Undo removes the files that the step has put into the store.
 func (h *Handler) Undo(ctx context.Context, v runner.Visit) error {
-	if err := h.files.Release(ctx, v.Document, v.Step); err != nil {
+	if err := h.files.Release(ctx, v.Document, v.Owner()); err != nil {
 		return fmt.Errorf("parsing: undo %s: %w", v.Document, err)
 	}
 	return nil

@@ -131,7 +131,7 @@ func (p *putter) bytes(mediaType string, content []byte) *events.File {
 		return nil
 	}
 	var f events.File
-	f, p.err = p.files.Put(p.ctx, p.visit.Document, p.visit.Step, mediaType, bytes.NewReader(content))
+	f, p.err = p.files.Put(p.ctx, p.visit.Document, p.visit.Owner(), mediaType, bytes.NewReader(content))
 	return &f
 }
 

@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,6 +40,22 @@ type Visit struct {
 	// Output is what Do had returned. It is nil in Do, and in an Undo whose
 	// Do has no known end (it was timed out or cancelled).
 	Output json.RawMessage
+}
+
+// Owner returns the name under which the visit's files belong in a file store
+// that keeps them by step: that of its step and, from the second visit on, its
+// number. So the undo of a visit that failed takes none of the files of the
+// one that has done it anew.
+func (v Visit) Owner() events.StepID {
+	if v.Number < 2 {
+		return v.Step
+	}
+	number := fmt.Sprintf("--%d", v.Number)
+	if len(v.Step)+len(number) <= events.MaxID {
+		return v.Step + events.StepID(number)
+	}
+	sum := sha256.Sum256([]byte(v.Step))
+	return events.StepID(hex.EncodeToString(sum[:16]) + number)
 }
 
 // A Rejection is a business no: the step's outcome is rejected, with Code as

@@ -11,14 +11,13 @@ import (
 )
 
 // jobs returns the visits that an event asks this service to do. The event
-// alone tells, unless a hop from it goes through a join or into a loop: then
-// the document's history up to it is folded.
+// alone tells, unless a hop from it goes through a join or into a loop, or it
+// is a command, which may have come too late: then the document's history up
+// to it is folded.
 func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) ([]job, error) {
-	if e.Slot.Kind == events.Redo {
-		return r.redo(d, e)
-	}
+	redo := e.Slot.Kind == events.Redo
 	reach, cued := r.reach(d, e.Slot.Step)
-	if !cued {
+	if !cued && !redo {
 		return nil, nil
 	}
 	before := d.Before(e)
@@ -26,7 +25,7 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) 
 	if base.context, base.unread = e.Onward(); base.unread != nil {
 		base.context = json.RawMessage("{}")
 	}
-	if reach > saga.Direct {
+	if reach > saga.Direct || redo {
 		history, err := r.log.History(ctx, e.Slot.Document)
 		if err != nil {
 			return nil, fmt.Errorf("runner: history of %s: %w", e.Slot.Document, err)
@@ -35,14 +34,24 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) 
 			return nil, err
 		}
 	}
+	if redo {
+		if err := base.command(); err != nil {
+			return nil, err
+		}
+	}
 	after := d.Fold(before, e)
+	return r.opened(base, &before, &after)
+}
+
+// opened returns the visits of this service that the cue has opened.
+func (r *Runner) opened(base job, before, after *saga.State) ([]job, error) {
 	var jobs []job
-	for _, o := range saga.Opened(&before, &after) {
-		if node := &d.Nodes[o.Node]; node.Service == r.service {
+	for _, o := range saga.Opened(before, after) {
+		if node := &base.definition.Nodes[o.Node]; node.Service == r.service {
 			j := base
-			j.node, j.slot = node, e.Slot.Of(events.Outcome)
+			j.node, j.slot = node, base.cue.Slot.Of(events.Outcome)
 			j.slot.Step, j.slot.Visit = node.ID, o.Number
-			if err := j.inLoop(&after, o.Visit); err != nil {
+			if err := j.inLoop(after, o.Visit); err != nil {
 				return nil, err
 			}
 			jobs = append(jobs, j)
@@ -84,17 +93,23 @@ func (r *Runner) reach(d *saga.Definition, from events.StepID) (reach saga.Reach
 	return reach, cued
 }
 
-// redo returns the visit that a redo command asks for.
-func (r *Runner) redo(d *saga.Definition, e *events.Event) ([]job, error) {
-	n, ok := d.Node(e.Slot.Step)
-	if !ok || d.Nodes[n].Service != r.service {
-		return nil, nil
+// command makes what a redo carries the context, if it carries any: what the
+// visit saw that is done anew.
+func (j *job) command() error {
+	data, err := events.ParseData(j.cue.Data)
+	if err != nil {
+		j.unread = err
+		return nil
 	}
-	j := job{definition: d, node: &d.Nodes[n], slot: e.Slot.Of(events.Outcome), cue: e, vars: saga.Vars{Data: e.Data, Now: e.At}}
-	data, err := events.ParseData(e.Data)
-	j.unread = err
-	_, err = j.carry(data.Context)
-	return []job{j}, err
+	if data.Context == nil {
+		return nil
+	}
+	raw, err := j.carry(data.Context)
+	if err != nil {
+		return err
+	}
+	j.vars, j.unread = saga.Vars{Data: raw, Now: j.cue.At}, nil
+	return nil
 }
 
 // carry makes what is merged the context, and returns it as data too.

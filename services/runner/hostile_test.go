@@ -73,16 +73,24 @@ func TestAnInputThatCannotBeReadFailsTheVisit(t *testing.T) {
 			s.foreign(done("left"), "", "n=40")
 			s.foreign(done("right"), "", `{"output":{"n":2}}`)
 		}, "last"},
-		"of a redo": {func(s *stage) { s.foreign(events.Event{Slot: slot("left", events.Redo)}, "", `[1]`) }, "left"},
+		"of a redo": {func(s *stage) {
+			s.submit()
+			s.failLeft()
+			s.foreign(events.Event{Slot: redo()}, "", `[1]`)
+		}, "left"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *stage) {
 				h := &fake{do: always(`{}`)}
 				s.host(string(tt.at), h, runner.Config{})
 				tt.story(s)
-				e, data := s.outcome(slot(tt.at, events.Outcome))
-				if e.Result != events.Failed || data.Error.Code != runner.CodeInput || len(h.visits) != 0 {
-					t.Errorf("%s is %v with %s after %d calls, want failed for its input without one", tt.at, e.Result, e.Data, len(h.visits))
+				at := slot(tt.at, events.Outcome)
+				if name == "of a redo" {
+					at = redo().Of(events.Outcome)
+				}
+				e, data := s.outcome(at)
+				if calls := h.calls(at.Visit); e.Result != events.Failed || data.Error.Code != runner.CodeInput || calls != 0 {
+					t.Errorf("%s is %v with %s after %d calls, want failed for its input without one", tt.at, e.Result, e.Data, calls)
 				}
 			})
 		})
@@ -114,17 +122,25 @@ func TestATraceThatNoEventCanCarryEndsThere(t *testing.T) {
 func TestACueThatIsNoEventFailsWhatItAsksFor(t *testing.T) {
 	for name, tt := range map[string]struct{ cue, answer events.Slot }{
 		"submission": {events.DocumentSlot("flow", 1, "d", events.Submitted), slot("left", events.Outcome)},
-		"redo":       {slot("left", events.Redo), slot("left", events.Outcome)},
+		"redo":       {redo(), redo().Of(events.Outcome)},
 		"undo":       {slot("left", events.Undo), slot("left", events.Undone)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *stage) {
 				h := &fake{do: always(`{}`)}
+				if name == "redo" {
+					s.submit()
+					s.failLeft()
+				}
 				s.host("left", h, runner.Config{})
 				s.log.Put(tt.cue.Subject(), nil, []byte(`{"output":{"x":1}}`))
 				e, _ := s.outcome(tt.answer)
-				if e.Result != events.Failed || len(h.visits)+len(h.undone) != 0 {
-					t.Errorf("%s is %v after %d calls, want failed without one", e.ID(), e.Result, len(h.visits)+len(h.undone))
+				calls := h.calls(tt.answer.Visit)
+				if name == "undo" {
+					calls += len(h.undone)
+				}
+				if e.Result != events.Failed || calls != 0 {
+					t.Errorf("%s is %v after %d calls, want failed without one", e.ID(), e.Result, calls)
 				}
 			})
 		})

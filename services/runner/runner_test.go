@@ -27,7 +27,8 @@ const flow = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" x
     <parallelGateway id="split"/>
     <sequenceFlow id="f2" sourceRef="split" targetRef="left"/>
     <sequenceFlow id="f3" sourceRef="split" targetRef="right"/>
-    <serviceTask id="left"><extensionElements><z:taskDefinition type="left" retries="3"/></extensionElements></serviceTask>
+    <serviceTask id="left"><extensionElements><z:taskDefinition type="left" retries="3"/>
+      <z:taskHeaders><z:header key="on-failure" value="wait"/></z:taskHeaders></extensionElements></serviceTask>
     <boundaryEvent id="undoLeft" attachedToRef="left"><compensateEventDefinition/></boundaryEvent>
     <serviceTask id="takeBack" isForCompensation="true"><extensionElements><z:taskDefinition type="left"/></extensionElements></serviceTask>
     <association id="a1" sourceRef="undoLeft" targetRef="takeBack"/>
@@ -71,6 +72,18 @@ func (f *fake) Undo(_ context.Context, v runner.Visit) error {
 		return errors.New("the undo does not work today" + f.words)
 	}
 	return nil
+}
+
+// calls returns how often a visit was to be done.
+func (f *fake) calls(visit int) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, v := range f.visits {
+		if v.Number == visit {
+			n++
+		}
+	}
+	return n
 }
 
 // pass lets time pass on the bubble's clock.
@@ -344,25 +357,81 @@ func TestAnUndoCommandIsDoneAndAnswered(t *testing.T) {
 	}
 }
 
+// redo returns the slot of the command to do the second visit of left.
+func redo() events.Slot {
+	again := slot("left", events.Redo)
+	again.Visit = 2
+	return again
+}
+
+func (s *stage) failLeft() {
+	s.Helper()
+	s.write(events.Event{Slot: slot("left", events.Outcome), Result: events.Failed})
+}
+
 func TestARedoCommandIsAnotherVisit(t *testing.T) {
 	play(t, func(s *stage) {
 		h := &fake{do: func(_ context.Context, v runner.Visit) (any, error) {
 			if v.Number == 1 {
-				return nil, runner.Reject("no", "not yet")
+				return nil, errors.New("not yet")
 			}
 			return v.Input, nil
 		}}
 		s.host("left", h, runner.Config{})
 		s.submit()
 		s.outcome(slot("left", events.Outcome))
-		again := slot("left", events.Redo)
-		again.Visit = 2
-		s.write(events.Event{Slot: again, Data: []byte(`{"context":{"document":{"x":1}}}`)})
-		e, data := s.outcome(again.Of(events.Outcome))
-		if e.Result != events.Completed || string(data.Output) != `{"document":{"x":1}}` {
+		s.write(events.Event{Slot: redo(), Data: []byte(`{"context":{"document":{"x":2}}}`)})
+		e, data := s.outcome(redo().Of(events.Outcome))
+		if e.Result != events.Completed || string(data.Output) != `{"document":{"x":2}}` {
 			t.Errorf("the second visit is %v with %s, want completed with the context of the command", e.Result, data.Output)
 		}
 	})
+}
+
+func TestARedoWithoutAContextGetsWhatTheCompletedStepsPutOut(t *testing.T) {
+	play(t, func(s *stage) {
+		h := &fake{do: func(_ context.Context, v runner.Visit) (any, error) { return v.Input, nil }}
+		s.submit()
+		s.failLeft()
+		s.write(events.Event{Slot: slot("right", events.Outcome), Result: events.Completed, Data: []byte(`{"output":{"n":2}}`)})
+		s.write(events.Event{Slot: redo()})
+		s.host("left", h, runner.Config{})
+		if _, data := s.outcome(redo().Of(events.Outcome)); string(data.Output) != `{"document":{"x":1},"right":{"n":2}}` {
+			t.Errorf("the second visit got %s, want the outputs of the submission and of right", data.Output)
+		}
+	})
+}
+
+func TestARedoThatCameTooLateIsNotDone(t *testing.T) {
+	document := func(kind events.Kind) events.Event {
+		return events.Event{Slot: events.DocumentSlot("flow", 1, "d", kind)}
+	}
+	end := document(events.Ended)
+	end.Result = events.Failed
+	for name, before := range map[string][]events.Event{
+		"after a compensate":        {document(events.Compensate)},
+		"after a cancel":            {document(events.Cancel)},
+		"after the end":             {document(events.Cancel), end},
+		"after a resolving by hand": {{Slot: redo().Of(events.Outcome), Result: events.Completed}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *stage) {
+				h := &fake{do: always(`{}`)}
+				s.submit()
+				s.failLeft()
+				for _, e := range before {
+					s.write(e)
+				}
+				s.write(events.Event{Slot: redo()})
+				stop := s.host("left", h, runner.Config{})
+				pass(10 * time.Minute)
+				stop()
+				if h.calls(2) != 0 {
+					t.Errorf("the handler was called for %+v, want the first visit only", h.visits)
+				}
+			})
+		})
+	}
 }
 
 func TestMiddlewaresWrapTheHandler(t *testing.T) {
