@@ -8,7 +8,6 @@ package parsing
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +19,15 @@ import (
 
 // The reasons of a rejection.
 const (
-	ReasonUnreadable = "unreadable" // not a PDF, broken beyond repair, or pdfium crashes on it
-	ReasonTimeout    = "timeout"    // it takes longer than the deadline
-	ReasonTooLarge   = "too-large"  // more bytes or pages, or more memory to read it, than the limit
-	ReasonEncrypted  = "encrypted"  // it opens only with a password
+	ReasonUnreadable = "unreadable"          // not a PDF, broken beyond repair, or pdfium crashes on it
+	ReasonTimeout    = "timeout"             // it takes longer than the deadline
+	ReasonTooLarge   = runner.ReasonTooLarge // more bytes or pages, or more memory to read it, than the limit
+	ReasonEncrypted  = "encrypted"           // it opens only with a password
 )
 
 // Files is where the document's bytes are, and where the parts go.
 type Files interface {
-	// Open returns the content of a file of the document.
-	Open(ctx context.Context, document events.DocumentID, f events.File) (io.ReadCloser, error)
+	runner.Opener
 	// Put keeps what r holds as a file of the step.
 	Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error)
 	// Release removes all files of the step; that there are none is no error.
@@ -74,21 +72,9 @@ func New(conf Config, files Files, pool Inspector) (*Handler, error) {
 // Do takes the file in the visit's input, {"file": {...}}, apart and returns
 // an [Output], or a rejection with one of the reasons of this package.
 func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
-	var input struct {
-		File events.File `json:"file"`
-	}
-	if err := json.Unmarshal(v.Input, &input); err != nil {
-		return nil, fmt.Errorf("parsing: input of %s: %w", v.Document, err)
-	}
-	if input.File.Size > h.conf.MaxSize {
-		return nil, runner.Reject(ReasonTooLarge, "%d bytes, the limit is %d", input.File.Size, h.conf.MaxSize)
-	}
-	data, err := h.read(ctx, v.Document, input.File)
+	data, err := runner.ReadFile(ctx, h.files, v, h.conf.MaxSize)
 	if err != nil {
-		return nil, fmt.Errorf("parsing: read the file of %s: %w", v.Document, err)
-	}
-	if int64(len(data)) > h.conf.MaxSize {
-		return nil, runner.Reject(ReasonTooLarge, "more than %d bytes", h.conf.MaxSize)
+		return nil, err
 	}
 	report, err := h.pdfium.Inspect(ctx, data, pdfium.Want{
 		Text: true, Runs: h.conf.Layout, Attachments: true, Forms: true, Outline: true,
@@ -110,15 +96,6 @@ func (h *Handler) Undo(ctx context.Context, v runner.Visit) error {
 		return fmt.Errorf("parsing: undo %s: %w", v.Document, err)
 	}
 	return nil
-}
-
-func (h *Handler) read(ctx context.Context, document events.DocumentID, file events.File) (data []byte, err error) {
-	r, err := h.files.Open(ctx, document, file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	return io.ReadAll(io.LimitReader(r, h.conf.MaxSize+1))
 }
 
 // outcome returns the rejection for an error about the file, and any other

@@ -12,12 +12,9 @@ package security
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
-	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/services/pdfium"
 	"github.com/docsaga/docsaga/services/runner"
 	"github.com/docsaga/docsaga/services/security/scan"
@@ -29,14 +26,8 @@ const (
 	ReasonBomb          = "decompression-bomb"
 	ReasonEncrypted     = "encrypted"
 	ReasonActiveContent = "active-content"
-	ReasonTooLarge      = "too-large"
+	ReasonTooLarge      = runner.ReasonTooLarge
 )
-
-// Files is where the document's bytes are.
-type Files interface {
-	// Open returns the content of a file of the document.
-	Open(ctx context.Context, document events.DocumentID, f events.File) (io.ReadCloser, error)
-}
 
 // An Inspector reads a PDF; it is a [pdfium.Pool].
 type Inspector interface {
@@ -55,12 +46,12 @@ type Config struct {
 type Handler struct {
 	conf   Config
 	policy Policy
-	files  Files
+	files  runner.Opener
 	pdfium Inspector
 }
 
 // New returns a handler that reads from files, with the help of pool.
-func New(conf Config, files Files, pool Inspector) (*Handler, error) {
+func New(conf Config, files runner.Opener, pool Inspector) (*Handler, error) {
 	policy, err := conf.Policy.withDefaults()
 	if err != nil {
 		return nil, err
@@ -80,21 +71,9 @@ func New(conf Config, files Files, pool Inspector) (*Handler, error) {
 // Do looks at the file in the visit's input, {"file": {...}}, and returns an
 // [Output], or a rejection with one of the reasons of this package.
 func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
-	var input struct {
-		File events.File `json:"file"`
-	}
-	if err := json.Unmarshal(v.Input, &input); err != nil {
-		return nil, fmt.Errorf("security: input of %s: %w", v.Document, err)
-	}
-	if input.File.Size > h.conf.MaxSize {
-		return nil, runner.Reject(ReasonTooLarge, "%d bytes, the limit is %d", input.File.Size, h.conf.MaxSize)
-	}
-	data, err := h.read(ctx, v.Document, input.File)
+	data, err := runner.ReadFile(ctx, h.files, v, h.conf.MaxSize)
 	if err != nil {
-		return nil, fmt.Errorf("security: read the file of %s: %w", v.Document, err)
-	}
-	if int64(len(data)) > h.conf.MaxSize {
-		return nil, runner.Reject(ReasonTooLarge, "more than %d bytes", h.conf.MaxSize)
+		return nil, err
 	}
 	found, err := h.look(ctx, data)
 	if err != nil {
@@ -124,15 +103,6 @@ func (h *Handler) preview(ctx context.Context, data []byte) *Preview {
 		p.Attachments = append(p.Attachments, a.Name)
 	}
 	return p
-}
-
-func (h *Handler) read(ctx context.Context, document events.DocumentID, file events.File) (data []byte, err error) {
-	r, err := h.files.Open(ctx, document, file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	return io.ReadAll(io.LimitReader(r, h.conf.MaxSize+1))
 }
 
 // look gathers what is known about the file.
