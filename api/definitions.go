@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/admin"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
@@ -110,15 +111,27 @@ type rawOutput struct {
 }
 
 type deployInput struct {
+	Reason  string `query:"reason" maxLength:"1000" doc:"why; it stands in the log"`
 	RawBody []byte `contentType:"application/xml"`
 }
 
 func (s *Server) deploy(ctx context.Context, in *deployInput) (*definitionOutput, error) {
-	d, err := catalog.Deploy(ctx, s.system.Target, in.RawBody)
+	d, err := s.Deploy(ctx, in.RawBody, in.Reason)
 	if err != nil {
 		return nil, s.asProblem(err)
 	}
 	return &definitionOutput{Body: View(d)}, nil
+}
+
+// Deploy deploys a drawn definition for the person who asks, and notes it in
+// the log.
+func (s *Server) Deploy(ctx context.Context, drawn []byte, reason string) (*saga.Definition, error) {
+	d, err := catalog.Deploy(ctx, s.system.Target, drawn)
+	if err != nil {
+		return nil, err
+	}
+	by := events.By{Actor: PersonOf(ctx).Name, Reason: reason}
+	return d, admin.Deployed(ctx, s.system.Log, events.DefinitionRef{Name: d.Name, Version: d.Version}, drawn, by)
 }
 
 // View returns what is shown of a definition.

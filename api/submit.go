@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
@@ -18,6 +17,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 )
 
 // A Submission is a document that shall enter the log.
@@ -65,7 +65,7 @@ func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
 	if sub.Document == "" {
 		sub.Document = events.DocumentID(ulid.Make().String())
 	}
-	if err := events.CheckID(sub.Document); err != nil {
+	if err := events.CheckDocument(sub.Document); err != nil {
 		return Accepted{}, fmt.Errorf("document: %w", err)
 	}
 	if sub.Definition == "" {
@@ -96,7 +96,7 @@ func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
 	}
 	e := events.Event{
 		Slot: events.DocumentSlot(d.Name, d.Version, sub.Document, events.Submitted), Source: sub.Source,
-		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: rand.Text()[:16], Data: data,
+		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: writer.New(), Data: data,
 	}
 	standing, err := s.system.Log.Write(ctx, e)
 	if errors.Is(err, events.ErrTaken) {

@@ -213,7 +213,7 @@ func (s *Server) takeEvent(ctx context.Context, e cloudEvent) (Accepted, error) 
 		return Accepted{}, err
 	}
 	sub := Submission{Document: documentFor("ce", e.Source, e.ID), Definition: e.SagaDefinition, Source: e.Source, Input: e.Data}
-	if events.CheckID(e.Subject) == nil {
+	if events.CheckDocument(events.DocumentID(e.Subject)) == nil {
 		sub.Document = events.DocumentID(e.Subject)
 	}
 	return s.Submit(ctx, sub)

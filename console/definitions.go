@@ -15,7 +15,6 @@ import (
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/saga"
-	"github.com/docsaga/docsaga/saga/catalog"
 )
 
 type definitionRow struct {
@@ -69,7 +68,7 @@ func (c *Console) deploy(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := catalog.Deploy(r.Context(), c.server.System().Target, drawn)
+	d, err := c.server.Deploy(r.Context(), drawn, r.FormValue("reason"))
 	if err != nil {
 		return err
 	}

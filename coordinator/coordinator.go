@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -98,7 +98,7 @@ func New(log Log, definitions Definitions, snapshots Snapshots, conf Config) (*C
 	}
 	c := &Coordinator{
 		log: log, definitions: definitions, snapshots: snapshots, conf: conf,
-		worker: rand.Text()[:16], queue: make(chan task, 16*conf.Writers),
+		worker: writer.New(), queue: make(chan task, 16*conf.Writers),
 	}
 	for i := range log.Shards() {
 		c.shards = append(c.shards, &shard{number: i, documents: make(map[events.DocumentID]*document)})

@@ -61,8 +61,12 @@ const CodeMalformed = "malformed"
 // Fact returns the event of a delivery as all readers must understand it. A
 // message in a slot decides it, whatever it says: one that is no event stands
 // for a failure with the code [CodeMalformed]. It returns false if the message
-// is in no slot, or in one that nothing follows from.
+// is in no slot, or in one that nothing follows from, such as that of a change
+// of the system.
 func (d *Delivery) Fact() (*Event, bool) {
+	if d.Event.Slot.Kind == Changed {
+		return nil, false
+	}
 	if d.Bad == nil {
 		return &d.Event, true
 	}
@@ -73,6 +77,16 @@ func (d *Delivery) Fact() (*Event, bool) {
 		return &e, true
 	case Redo, Undo, Submitted, Cancel, Compensate:
 		return &d.Event, true
+	case Changed:
 	}
 	return nil, false
+}
+
+// Told returns what a history says of a delivery: the [Delivery.Fact], or the
+// change of the system that it is.
+func (d *Delivery) Told() (*Event, bool) {
+	if d.Bad == nil && d.Event.Slot.Kind == Changed {
+		return &d.Event, true
+	}
+	return d.Fact()
 }

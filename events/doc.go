@@ -26,6 +26,10 @@
 // FNV-1a(document) mod 64, in two digits; partition p lies in the stream, or
 // shard, p mod S of S.
 //
+// Changes of the system itself - a definition deployed, a key given - are the
+// log's too: their kind is changed, they stand under [DocumentAdmin] in place
+// of a document, and nothing follows from them; see package admin.
+//
 // Whoever writes a slot first has decided it. So at most one outcome of a
 // visit exists, however many services, coordinators and retries race.
 //

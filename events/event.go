@@ -76,7 +76,7 @@ func (e *Event) word() string {
 			return "undo-failed"
 		}
 		return "undone"
-	case Redo, Undo, Submitted, Cancel, Compensate:
+	case Redo, Undo, Submitted, Cancel, Compensate, Changed:
 		return e.Slot.Kind.String()
 	}
 	return ""
@@ -105,7 +105,7 @@ func resultOfWord(kind Kind, word string) (Result, error) {
 		if word == "undo-failed" {
 			return Failed, nil
 		}
-	case Redo, Undo, Submitted, Cancel, Compensate:
+	case Redo, Undo, Submitted, Cancel, Compensate, Changed:
 		if word == kind.String() {
 			return 0, nil
 		}

@@ -18,8 +18,23 @@ type StepID string
 // whole: submitted, cancel, ended.
 const StepDocument StepID = "document"
 
+// DocumentAdmin stands where others have a document in the events of kind
+// [Changed], which say who changed the system itself, and why. The step says
+// what was changed. No document may have this id, and no flow follows from
+// these events.
+const DocumentAdmin DocumentID = "docsaga-admin"
+
 // ErrBadID reports that a name cannot be a token of a subject.
 var ErrBadID = errors.New("want 1 to 64 of A-Z a-z 0-9 _ -")
+
+// CheckDocument returns nil if s can name a document, and an error that wraps
+// [ErrBadID] otherwise.
+func CheckDocument(s DocumentID) error {
+	if s == DocumentAdmin {
+		return fmt.Errorf("id %s is kept for changes of the system: %w", s, ErrBadID)
+	}
+	return CheckID(s)
+}
 
 // MaxID is the greatest length of an id, in bytes.
 const MaxID = 64

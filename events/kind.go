@@ -18,6 +18,7 @@ const (
 	Cancel                     // of the document: command to stop and undo it
 	Compensate                 // of the document: command to give up an incident and undo it
 	Ended                      // of the document: nothing more will happen
+	Changed                    // of the system, not of a document: what somebody set
 )
 
 // MaxAgain is how many times a command may be given: undo, undo-2 ... undo-9.
@@ -42,6 +43,8 @@ func (k Kind) String() string {
 		return "compensate"
 	case Ended:
 		return "ended"
+	case Changed:
+		return "changed"
 	}
 	return "kind-" + strconv.Itoa(int(k))
 }
@@ -60,7 +63,7 @@ func parseKind(token string) (k Kind, again int, ok bool) {
 		}
 		token, again = base, int(number[0]-'0')
 	}
-	for k = Outcome; k <= Ended; k++ {
+	for k = Outcome; k <= Changed; k++ {
 		if k.String() == token {
 			return k, again, true
 		}

@@ -109,6 +109,7 @@ func (f *folding) fold() {
 		f.giveUp()
 	case events.Ended:
 		f.s.ended, f.s.Verdict = true, f.e.Result
+	case events.Changed: // of the system: no document has one
 	}
 	f.remember()
 	f.settle()

@@ -60,7 +60,7 @@ write: against checkpoints that he can replace nothing is proved.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.auditKeygen(), a.auditCheckpoint(), a.auditVerify(), a.auditProve(), a.auditExport())
+	cmd.AddCommand(a.auditKeygen(), a.auditCheckpoint(), a.auditVerify(), a.auditProve(), a.auditExport(), a.auditChanges())
 	return cmd
 }
 

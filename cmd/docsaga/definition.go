@@ -24,13 +24,14 @@ func (a *app) definitionCommand() *cobra.Command {
 }
 
 func (a *app) definitionDeploy() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "deploy FILE",
 		Short: "Deploy a flow as the next version of its name",
 		Long: `Checks a BPMN file and stores it. Every service that takes part knows its cues
 before the version takes a document. Documents that are under way finish on
-their own version. The same drawing again is the same version.`,
-		Example: "  docsaga definition deploy flow.bpmn",
+their own version. The same drawing again is the same version. Who deployed it,
+and why, stands in the log; see docsaga audit changes.`,
+		Example: `  docsaga definition deploy flow.bpmn --reason "the limit is 10,000 now"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			drawn, err := drawing(args[0])
@@ -52,6 +53,8 @@ their own version. The same drawing again is the same version.`,
 			})
 		},
 	}
+	a.who.add(cmd)
+	return cmd
 }
 
 func (a *app) definitionList() *cobra.Command {

@@ -38,6 +38,7 @@ in a process of its own that is started again when it dies.`,
 	f.StringVar(&o.http, "http", defaultHTTP, "address of the HTTP API; empty for none")
 	f.StringVar(&o.definition, "definition", "", "BPMN file of a flow to deploy besides the built-in one")
 	f.BoolVar(&o.processes, "processes", false, "a process for each part")
+	a.who.add(cmd)
 	return cmd
 }
 

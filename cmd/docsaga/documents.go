@@ -49,7 +49,7 @@ func (a *app) submit(ctx context.Context, place string, o submitOptions) error {
 	s := submission{document: newDocumentID(), input: map[string]any{"location": place, "name": filepath.Base(place)}}
 	if o.id != "" {
 		s.document = events.DocumentID(o.id)
-		if err := events.CheckID(s.document); err != nil {
+		if err := events.CheckDocument(s.document); err != nil {
 			return usage("--id: %w", err)
 		}
 	}

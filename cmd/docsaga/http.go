@@ -126,6 +126,9 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 		return part, nil, err
 	}
 	told, err := s.told(ctx)
+	if err == nil {
+		err = s.configured(ctx, keys)
+	}
 	if err != nil {
 		return part, nil, err
 	}

@@ -101,6 +101,7 @@ type app struct {
 	in          io.Reader
 	out, errOut io.Writer
 	settings    settings
+	who         who
 }
 
 func (a *app) root() *cobra.Command {

@@ -94,11 +94,12 @@ Without --keys only this machine is served.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "http", defaultHTTP, "address of the HTTP API; empty for none")
+	a.who.add(cmd)
 	return cmd
 }
 
 func (a *app) provisionCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "provision",
 		Short: "Make the saga log on a NATS server, and deploy the built-in definition",
 		Long: `Makes the streams and buckets of the saga log on the server that --nats names,
@@ -110,6 +111,8 @@ checked, never changed.`,
 			return a.provision(cmd.Context())
 		},
 	}
+	a.who.add(cmd)
+	return cmd
 }
 
 func (a *app) provision(ctx context.Context) error {

@@ -86,6 +86,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	}
 	s.logger = slog.New(slog.NewTextHandler(a.errOut, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(s.logger)
+	a.who.command = cmd.CommandPath()
 	return nil
 }
 

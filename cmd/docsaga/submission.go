@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -50,7 +50,7 @@ func (s submission) submit(ctx context.Context, log submissionLog, d *saga.Defin
 	}
 	e := events.Event{
 		Slot: events.DocumentSlot(d.Name, d.Version, s.document, events.Submitted), Source: sourceSubmit,
-		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: rand.Text()[:16], Data: data,
+		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: writer.New(), Data: data,
 	}
 	standing, err := log.Write(ctx, e)
 	if errors.Is(err, events.ErrTaken) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/admin"
 	"github.com/docsaga/docsaga/events/anchor"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
@@ -99,6 +100,9 @@ func (s *system) open(ctx context.Context, provision bool) error {
 		return fmt.Errorf("open the saga log: %w", err)
 	}
 	s.log, s.catalog = log, catalog.New(log)
+	if provision {
+		return s.changed(ctx, admin.Settings, settingsState(log.Config()))
+	}
 	return nil
 }
 
@@ -125,7 +129,7 @@ func (s *system) deploy(ctx context.Context, drawn []byte) (*saga.Definition, er
 	if err != nil {
 		return nil, fmt.Errorf("deploy: %w", err)
 	}
-	return d, nil
+	return d, admin.Deployed(ctx, s.log, events.DefinitionRef{Name: d.Name, Version: d.Version}, drawn, s.app.who.by())
 }
 
 // parts says what a process hosts.

@@ -12,7 +12,6 @@ package tasks
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -117,7 +117,7 @@ type Desk struct {
 
 // New returns a desk.
 func New(log Log, definitions Definitions, claims Claims) *Desk {
-	return &Desk{log: log, definitions: definitions, claims: claims, worker: rand.Text()[:16]}
+	return &Desk{log: log, definitions: definitions, claims: claims, worker: writer.New()}
 }
 
 // Open returns the tasks of a document that wait for a person, in order of

@@ -2,13 +2,13 @@ package verbs
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -100,7 +100,7 @@ type Operator struct {
 
 // New returns an operator on a log.
 func New(log Log, definitions Definitions) *Operator {
-	return &Operator{log: log, definitions: definitions, worker: rand.Text()[:16]}
+	return &Operator{log: log, definitions: definitions, worker: writer.New()}
 }
 
 // Done says what stands for a command in the log.
@@ -153,7 +153,7 @@ func same(want, standing *events.Event) bool {
 	switch want.Slot.Kind {
 	case events.Outcome, events.Undone, events.Ended:
 		return standing.Source == events.SourceOperator && standing.Result == want.Result
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Changed:
 	}
 	return true
 }

@@ -201,7 +201,7 @@ func (l *Log) History(_ context.Context, document events.DocumentID) ([]events.E
 	for _, position := range l.subject[document] {
 		e, bad := l.at(position)
 		d := events.Delivery{Event: e, Bad: bad}
-		if fact, ok := d.Fact(); ok {
+		if fact, ok := d.Told(); ok {
 			history = append(history, *fact)
 		}
 	}

@@ -80,7 +80,7 @@ func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events
 			return nil, fmt.Errorf("natslog: history of %s: %w", document, err)
 		}
 		d := events.Delivery{Event: found[i], Bad: err}
-		if e, ok := d.Fact(); ok {
+		if e, ok := d.Told(); ok {
 			history = append(history, *e)
 		}
 	}

@@ -57,7 +57,7 @@ func (c *Checker) leads(before []event, e *event, g *Graph) bool {
 		return e.cause == command || e.writer == coordinator && has(before, command)
 	case events.Ended, events.Cancel, events.Compensate:
 		return true
-	case events.Submitted:
+	case events.Submitted, events.Changed:
 	}
 	return false
 }

@@ -202,6 +202,9 @@ func (c *Checker) Take(m *Message) {
 	if shard := events.Shard(slot.Document, c.conf.Shards); shard != m.Shard {
 		c.breach(3, slot.Document, "%s lies in shard %d, not %d", slot.ID(), m.Shard, shard)
 	}
+	if slot.Kind == events.Changed {
+		return // of the system: no document follows from it
+	}
 	d := c.documents[slot.Document]
 	if d == nil {
 		d = &document{definition: slot.Definition, version: slot.Version, events: make([]event, 0, 8)}
@@ -299,7 +302,7 @@ func result(slot events.Slot, typ string) (events.Result, bool) {
 			return events.Failed, true
 		}
 		return 0, false
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Changed:
 	}
 	return 0, word == slot.Kind.String()
 }

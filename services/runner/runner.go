@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
 )
@@ -116,7 +116,7 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 	conf.Logger = conf.Logger.With("service", service)
 	return &Runner{
 		service: service, handler: h, log: log, definitions: definitions, conf: conf,
-		worker: rand.Text()[:16], keeper: keeper{held: make(map[*events.Delivery]struct{})},
+		worker: writer.New(), keeper: keeper{held: make(map[*events.Delivery]struct{})},
 		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery, 2*log.Shards()*conf.Concurrency)},
 	}, nil
 }
