@@ -138,7 +138,7 @@ Settings come from flags, then from DOCSAGA_* variables (DOCSAGA_NATS for
 		a.submitCommand(), a.listCommand(), a.statusCommand(), a.historyCommand(),
 		a.definitionCommand(), a.feelCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.keyCommand(), a.versionCommand(), workerCommand(),
 	)
-	root.AddCommand(a.verifyCommand(), a.tasksCommand(), a.messageCommand(), a.signalCommand(), a.rebuildCommand())
+	root.AddCommand(a.verifyCommand(), a.verifyFoldCommand(), a.tasksCommand(), a.messageCommand(), a.signalCommand(), a.rebuildCommand())
 	root.AddCommand(a.verbCommands()...)
 	root.AddCommand(a.evidenceCommands()...)
 	for _, cmd := range root.Commands() {

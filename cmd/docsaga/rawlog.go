@@ -20,8 +20,10 @@ import (
 // A rawLog reads the saga log as plain streams, without the code that serves it.
 type rawLog struct {
 	nc      *nats.Conn
+	url     string // where others reach the server
 	js      jetstream.JetStream
 	streams []jetstream.Stream // by shard
+	last    []uint64           // of each shard that was read
 	graphs  map[events.DefinitionRef]*verify.Graph
 }
 
@@ -135,6 +137,7 @@ func (r *rawLog) check(ctx context.Context, grace time.Duration, marks map[int]a
 		if err != nil {
 			return nil, fmt.Errorf("verify: shard %d: %w", shard, err)
 		}
+		r.last = append(r.last, info.State.LastSeq)
 		if err := r.read(ctx, c, shard, info.State.LastSeq); err != nil {
 			return nil, fmt.Errorf("verify: shard %d: %w", shard, err)
 		}
@@ -146,6 +149,16 @@ func (r *rawLog) check(ctx context.Context, grace time.Duration, marks map[int]a
 	}
 	c.Settings(err)
 	return c, nil
+}
+
+// holds reports whether the log goes as far as a projection's cursors.
+func (r *rawLog) holds(cursors map[int]uint64) bool {
+	for shard, seq := range cursors {
+		if shard >= len(r.last) || seq > r.last[shard] {
+			return false
+		}
+	}
+	return true
 }
 
 // read feeds the checker a shard's messages, without their data.

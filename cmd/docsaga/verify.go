@@ -28,6 +28,7 @@ type verifyOptions struct {
 	submitted   string
 	effects     string
 	effectSteps []string
+	reads       string
 	grace       time.Duration
 }
 
@@ -44,9 +45,18 @@ With --store or --data, how far the log must reach is read from its anchor.
 
 --submitted names a file with a line {"document":"...","answered":true} for each
 submission, kept by whoever submitted; --effects one with a line
-{"document":"...","step":"...","visit":1} for each effect that exists.`,
+{"document":"...","step":"...","visit":1} for each effect that exists; --reads one
+with a line {"document":"...","asked":"3-17","answered":"3-21","state":"running"}
+for each answer to a reader who asked from a position on. In --submitted a
+document that is there to do harm has "poisoned":true, and another "within":5 if
+it must end within five seconds beside such ones.
+
+With --status the rows of that projection are compared with the log, and with
+what fresh processes make of the same events in other time zones and with other
+numbers of processors.`,
 		Example: `  docsaga verify
   docsaga verify --store docsaga-data --submitted submitted.jsonl -o json
+  docsaga verify --status docsaga-data/status.db
   docsaga verify --grace 1m            while documents are under way`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.verify(cmd.Context(), o) },
@@ -56,21 +66,41 @@ submission, kept by whoever submitted; --effects one with a line
 	f.StringVar(&o.submitted, "submitted", "", "record of what was submitted, JSON lines")
 	f.StringVar(&o.effects, "effects", "", "record of the effects that exist, JSON lines")
 	f.StringSliceVar(&o.effectSteps, "effect-steps", nil, "with --effects: the steps whose effects the record holds")
+	f.StringVar(&o.reads, "reads", "", "record of what readers were told, JSON lines")
 	f.DurationVar(&o.grace, "grace", 0, "documents touched within this time may be open")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, o verifyOptions) error {
-	submitted, err := readLines[verify.Submission](o.submitted)
-	if err != nil {
-		return err
-	}
-	effects, err := readLines[verify.Effect](o.effects)
-	if err != nil {
-		return err
-	}
+// verifyRecords are what verify compares the log with.
+type verifyRecords struct {
+	submitted  []verify.Submission
+	effects    []verify.Effect
+	reads      []verify.Reading
+	projection verify.Projection
+}
+
+// records reads what is given, before the log: what it tells of must be there.
+func (o *verifyOptions) records(ctx context.Context, status string) (r verifyRecords, err error) {
 	if o.effects != "" && len(o.effectSteps) == 0 {
-		return usage("--effects: say with --effect-steps of which steps")
+		return r, usage("--effects: say with --effect-steps of which steps")
+	}
+	r.submitted, err = readLines[verify.Submission](o.submitted)
+	if err == nil {
+		r.effects, err = readLines[verify.Effect](o.effects)
+	}
+	if err == nil {
+		r.reads, err = readLines[verify.Reading](o.reads)
+	}
+	if err == nil && status != "" {
+		r.projection, err = readStatus(ctx, status)
+	}
+	return r, err
+}
+
+func (a *app) verify(ctx context.Context, o verifyOptions) error {
+	records, err := o.records(ctx, a.settings.status)
+	if err != nil {
+		return err
 	}
 	raw, done, err := a.rawLog(ctx, o.store)
 	if err != nil {
@@ -88,17 +118,15 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.submitted != "" {
-		c.Submissions(submitted)
-	}
-	if o.effects != "" {
-		steps := make([]events.StepID, len(o.effectSteps))
-		for i, s := range o.effectSteps {
-			steps[i] = events.StepID(s)
+	if a.settings.status != "" && !raw.holds(records.projection.Cursors) {
+		c.Projected(records.projection) // nobody can fold what is not there
+	} else if a.settings.status != "" {
+		if records.projection.Folds, err = a.foldElsewhere(ctx, raw.url, records.projection.Cursors); err != nil {
+			return err
 		}
-		c.Effects(steps, effects)
+		c.Projected(records.projection)
 	}
-	r := c.Finish()
+	r := o.finish(c, &records)
 	if err := printOne(a, r, a.showVerified); err != nil {
 		return err
 	}
@@ -106,6 +134,24 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 		return coded{code: exitFailed}
 	}
 	return nil
+}
+
+// finish compares the log with the records that were given.
+func (o *verifyOptions) finish(c *verify.Checker, r *verifyRecords) verify.Report {
+	if o.submitted != "" {
+		c.Submissions(r.submitted)
+	}
+	if o.effects != "" {
+		steps := make([]events.StepID, len(o.effectSteps))
+		for i, s := range o.effectSteps {
+			steps[i] = events.StepID(s)
+		}
+		c.Effects(steps, r.effects)
+	}
+	if o.reads != "" {
+		c.Read(r.reads)
+	}
+	return c.Finish()
 }
 
 // readLines reads a file of JSON lines; no name is no lines.
@@ -153,6 +199,7 @@ func (a *app) rawLog(ctx context.Context, store string) (*rawLog, func(), error)
 			nc.Close()
 			return nil, nil, err
 		}
+		raw.url = a.settings.nats
 		return raw, nc.Close, nil
 	}
 	if _, err := os.Stat(filepath.Join(store, "nats")); err == nil {
@@ -166,7 +213,7 @@ func (a *app) rawLog(ctx context.Context, store string) (*rawLog, func(), error)
 		return nil, nil, fmt.Errorf("copy the store: %w", err)
 	}
 	clean := func() { _ = os.RemoveAll(dir) }
-	nc, stop, err := a.startCopy(store, dir)
+	nc, url, stop, err := a.startCopy(store, dir)
 	if err != nil {
 		clean()
 		return nil, nil, err
@@ -177,23 +224,29 @@ func (a *app) rawLog(ctx context.Context, store string) (*rawLog, func(), error)
 		done()
 		return nil, nil, err
 	}
+	raw.url = url
 	return raw, done, nil
 }
 
-func (a *app) startCopy(store, dir string) (*nats.Conn, func(), error) {
+// startCopy starts a server on a copy of a directory, which others can reach
+// if they are to fold its log.
+func (a *app) startCopy(store, dir string) (nc *nats.Conn, url string, stop func(), err error) {
 	if err := os.CopyFS(filepath.Join(dir, "nats"), os.DirFS(store)); err != nil {
-		return nil, nil, fmt.Errorf("copy the store: %w", err)
+		return nil, "", nil, fmt.Errorf("copy the store: %w", err)
 	}
-	broker, err := embedded.Start(embedded.Config{Dir: filepath.Join(dir, "nats"), Durability: natslog.Relaxed, Logger: a.settings.logger})
-	if err != nil {
-		return nil, nil, fmt.Errorf("start NATS on a copy of %s: %w", store, err)
+	addr := ""
+	if a.settings.status != "" {
+		addr = "127.0.0.1:0"
 	}
-	nc, err := broker.Connect()
+	broker, err := embedded.Start(embedded.Config{Dir: filepath.Join(dir, "nats"), Addr: addr, Durability: natslog.Relaxed, Logger: a.settings.logger})
 	if err != nil {
+		return nil, "", nil, fmt.Errorf("start NATS on a copy of %s: %w", store, err)
+	}
+	if nc, err = broker.Connect(); err != nil {
 		broker.Stop()
-		return nil, nil, fmt.Errorf("start NATS on a copy of %s: %w", store, err)
+		return nil, "", nil, fmt.Errorf("start NATS on a copy of %s: %w", store, err)
 	}
-	return nc, func() { nc.Close(); broker.Stop() }, nil
+	return nc, broker.URL(), func() { nc.Close(); broker.Stop() }, nil
 }
 
 func (a *app) showVerified(r verify.Report) error {

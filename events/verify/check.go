@@ -18,6 +18,7 @@ func (c *Checker) Submissions(list []Submission) {
 			c.breach(1, s.Document, "its submission was accepted and is not in the log")
 		}
 	}
+	c.delays(list)
 }
 
 // Effects checks the effects that exist of the named steps against the log.

@@ -3,10 +3,10 @@
 // as a table of which step leads to which.
 //
 // A [Checker] takes every message of every shard, in order, and besides, if
-// there are any, a record of what was submitted and of which effects exist.
-// [Checker.Finish] then says, for each of the ten invariants of docsaga's
-// architecture, how much was looked at, what breaches it, and which of them
-// cannot be seen in a log.
+// there are any, records of what was submitted, which effects exist and what
+// readers were told, and the rows of a projection. [Checker.Finish] then says,
+// for each of the ten invariants of docsaga's architecture, how much was looked
+// at, what breaches it, and which of them were not checked for want of a record.
 //
 // # What is checked
 //
@@ -25,7 +25,10 @@
 //     an undo is undone, one after another, the last first; in one that did,
 //     nothing is.
 //  7. The sequences of a shard are contiguous from 1, and reach the anchor.
-//
-// Numbers 8 (projections), 9 (readers with a position) and 10 (poisoned
-// documents delay no other) are about what is not in the log.
+//  8. A projection has each document as the last of its events up to the
+//     cursor leaves it, and no other; and processes that fold the same events,
+//     in other time zones and with more or fewer processors, get the same rows.
+//  9. A reader who asked for a position or a later one was told of no earlier
+//     one, and what was said of it was so.
+//  10. Beside documents that are there to do harm, each ended in its time.
 package verify

@@ -34,6 +34,10 @@ type Graph struct {
 type Submission struct {
 	Document events.DocumentID `json:"document"`
 	Answered bool              `json:"answered"` // the submission was accepted; if not, nobody knows
+	// Poisoned says that the document is there to do harm. Within is in how many
+	// seconds another must end beside such ones; 0 for any time.
+	Poisoned bool    `json:"poisoned,omitempty"`
+	Within   float64 `json:"within,omitempty"`
 }
 
 // An Effect is something that a visit left outside the log.
@@ -128,9 +132,9 @@ func New(conf Config) *Checker {
 	}
 	c.findings[1].Skipped = "no record of submissions was given; only that no document has two"
 	c.findings[4].Skipped = "no record of effects was given"
-	c.findings[8].Skipped = "not in the log"
-	c.findings[9].Skipped = "not in the log"
-	c.findings[10].Skipped = "not in the log"
+	c.findings[8].Skipped = "no projection was given"
+	c.findings[9].Skipped = "no record of readings was given"
+	c.findings[10].Skipped = "no record of a poisoned document was given"
 	return c
 }
 
@@ -141,6 +145,8 @@ type document struct {
 	submitted  int
 	events     []event
 	at         time.Time // of the last event
+	begun      time.Time // when it was submitted
+	ended      time.Time // zero if it has not
 }
 
 // A reference names an event within its document.
@@ -213,10 +219,14 @@ func (c *Checker) Take(m *Message) {
 	if slot.Definition != d.definition || slot.Version != d.version {
 		c.breach(1, slot.Document, "it is under %s.%d and under %s.%d", d.definition, d.version, slot.Definition, slot.Version)
 	}
-	if slot.Kind == events.Submitted {
+	switch {
+	case slot.Kind == events.Submitted:
+		d.begun = m.At
 		if d.submitted++; d.submitted > 1 {
 			c.breach(1, slot.Document, "it was submitted %d times", d.submitted)
 		}
+	case slot.Kind == events.Ended && d.ended.IsZero():
+		d.ended = m.At
 	}
 	d.at = m.At
 	d.events = append(d.events, c.event(m, slot))
