@@ -56,7 +56,10 @@ func (a *app) submit(ctx context.Context, place string, o submitOptions) error {
 	path := ""
 	if !isURL(place) {
 		var err error
-		if path, err = checkFile(place); err != nil {
+		if path, err = checkFile(place); err == nil {
+			err = checkUpload(path, a.settings.maxBytes)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -95,6 +95,8 @@ func TestBadInputSaysWhatIsWrong(t *testing.T) {
 		"definition that is missing": {[]string{"run", "--definition", filepath.Join(dir, "no.bpmn"), pdf}, exitNotFound, "no.bpmn"},
 		"definition that is broken":  {[]string{"definition", "run", broken}, exitFailed, "broken.bpmn cannot run"},
 		"id with a dot":              {[]string{"submit", pdf, "--id", "a.b"}, exitUsage, "a.b"},
+		"an empty upload":            {[]string{"submit", empty, "--nats", nowhere}, exitUsage, "empty.pdf is empty"},
+		"an upload that is too long": {[]string{"submit", pdf, "--max-bytes", "7", "--nats", nowhere}, exitUsage, "8 bytes, --max-bytes allows 7"},
 		"status of a wild card":      {[]string{"status", "*"}, exitUsage, "want 1 to 64"},
 		"expression without end":     {[]string{"feel", "(1"}, exitFailed, "column 3"},
 		"variables that are none":    {[]string{"definition", "run", "definitions/pdf-validation.bpmn", "--variables", "3"}, exitUsage, "--variables"},

@@ -92,6 +92,20 @@ func checkFile(path string) (string, error) {
 	return abs, nil
 }
 
+// checkUpload says what is wrong with the size of a file that is to be uploaded.
+func checkUpload(path string, most int64) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("upload: %w", err)
+	case info.Size() == 0:
+		return usage("%s is empty", path)
+	case info.Size() > most:
+		return usage("%s has %d bytes, --max-bytes allows %d", path, info.Size(), most)
+	}
+	return nil
+}
+
 // An uploader puts a submitter's file where the location service finds it.
 type uploader interface {
 	Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error)
@@ -104,9 +118,6 @@ func upload(ctx context.Context, files uploader, document events.DocumentID, pat
 		return nil, fmt.Errorf("upload: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	if info, err := f.Stat(); err == nil && info.Size() == 0 {
-		return nil, usage("%s is empty", path)
-	}
 	stored, err := files.Put(ctx, document, events.StepDocument, "application/pdf", f)
 	if err != nil {
 		return nil, fmt.Errorf("upload %s: %w", path, err)
