@@ -46,22 +46,9 @@ made; something else under that id is refused with exit code 5.`,
 }
 
 func (a *app) submit(ctx context.Context, place string, o submitOptions) error {
-	s := submission{document: newDocumentID(), input: map[string]any{"location": place, "name": filepath.Base(place)}}
-	if o.id != "" {
-		s.document = events.DocumentID(o.id)
-		if err := events.CheckDocument(s.document); err != nil {
-			return usage("--id: %w", err)
-		}
-	}
-	path := ""
-	if !isURL(place) {
-		var err error
-		if path, err = checkFile(place); err == nil {
-			err = checkUpload(path, a.settings.maxBytes)
-		}
-		if err != nil {
-			return err
-		}
+	s, path, err := a.prepare(place, o)
+	if err != nil {
+		return err
 	}
 	sys, err := a.connect(ctx)
 	if err != nil {
@@ -105,6 +92,24 @@ func (a *app) submit(ctx context.Context, place string, o submitOptions) error {
 		return coded{code: exitFailed}
 	}
 	return nil
+}
+
+// prepare returns what is to be submitted and, if it is a file, its path.
+func (a *app) prepare(place string, o submitOptions) (s submission, path string, err error) {
+	s = submission{document: newDocumentID(), input: map[string]any{"location": place, "name": filepath.Base(place)}}
+	if o.id != "" {
+		s.document = events.DocumentID(o.id)
+		if err := events.CheckID(s.document); err != nil {
+			return s, "", usage("--id: %w", err)
+		}
+	}
+	if isURL(place) {
+		return s, "", nil
+	}
+	if path, err = checkFile(place); err == nil {
+		err = checkUpload(path, a.settings.maxBytes)
+	}
+	return s, path, err
 }
 
 // awaitEnd returns when the document has ended.

@@ -22,12 +22,12 @@ const submitters = 256
 // A tracker knows when documents began and how long they took.
 type tracker struct {
 	offset int           // number of the first document
-	room  chan struct{} // a token for each document under way; nil if a rate limits them
-	began []time.Time
-	took  []atomic.Int64 // nanoseconds, 0 while it is under way
-	left  atomic.Int64
-	all   chan struct{} // closed when none is left
-	ended atomic.Int64  // documents whose end was written
+	room   chan struct{} // a token for each document under way; nil if a rate limits them
+	began  []time.Time
+	took   []atomic.Int64 // nanoseconds, 0 while it is under way
+	left   atomic.Int64
+	all    chan struct{} // closed when none is left
+	ended  atomic.Int64  // documents whose end was written
 }
 
 func newTracker(setup Setup, documents int) *tracker {
