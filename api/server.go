@@ -33,11 +33,13 @@ type Server struct {
 	limits limits
 	api    huma.API
 	mux    *http.ServeMux
+	// uploads holds one token for each upload under way.
+	uploads chan struct{}
 }
 
 // New returns a server. Feed hub from the log besides.
 func New(system System, hub *Hub, conf Config) *Server {
-	s := &Server{system: system, conf: conf.withDefaults(), hub: hub, secret: []byte(rand.Text()), mux: http.NewServeMux()}
+	s := &Server{system: system, conf: conf.withDefaults(), hub: hub, secret: []byte(rand.Text()), mux: http.NewServeMux(), uploads: make(chan struct{}, maxUploads)}
 	s.limits.rate = s.conf.Rate
 	about := huma.DefaultConfig("docsaga", "1")
 	about.DocsPath, about.SchemasPath, about.CreateHooks = "", "", nil
@@ -133,6 +135,7 @@ func (s *Server) asProblem(err error) error {
 		{events.ErrConflict, http.StatusConflict},
 		{events.ErrTaken, http.StatusConflict},
 		{events.ErrTooLarge, http.StatusRequestEntityTooLarge},
+		{events.ErrBusy, http.StatusTooManyRequests},
 	} {
 		if errors.Is(err, known.is) {
 			return huma.NewError(known.status, err.Error())

@@ -60,7 +60,8 @@ func documentFor(kind string, names ...string) events.DocumentID {
 }
 
 // Submit puts a document into the log. The same submission again is the same
-// document; another one under its id is an events.ErrConflict.
+// document; another one under its id is an events.ErrConflict. When too many
+// documents wait it is an events.ErrBusy, and nothing is kept.
 func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
 	if sub.Document == "" {
 		sub.Document = events.DocumentID(ulid.Make().String())
@@ -87,6 +88,9 @@ func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
 	}
 	data, err := events.Data{Output: output}.Marshal()
 	if err != nil {
+		return Accepted{}, err
+	}
+	if err := s.admit(ctx, 1); err != nil {
 		return Accepted{}, err
 	}
 	if sub.Upload != nil {

@@ -82,6 +82,7 @@ Idempotency-Key with the same content is one document; with other content it is 
 	o.Responses = map[string]*huma.Response{
 		"202":     answer("Accepted: Location says where to look, Saga-Position where it stands in the log", Accepted{}),
 		"207":     answer("What became of each CloudEvent of a batch", []batchResult{}),
+		"429":     refusal("Busy: too many documents wait, or too many requests; nothing was kept, Retry-After says when to try again"),
 		"default": refusal("Refused"),
 	}
 	o.Parameters = []*huma.Param{{
@@ -95,13 +96,18 @@ Idempotency-Key with the same content is one document; with other content it is 
 	}))
 }
 
-// SubmitFile submits the file of a form.
-func (s *Server) SubmitFile(w http.ResponseWriter, r *http.Request) (Accepted, error) {
+// SubmitFile submits the file of a form. If that is refused as busy, the
+// answer's Retry-After is set.
+func (s *Server) SubmitFile(w http.ResponseWriter, r *http.Request) (accepted Accepted, err error) {
+	defer func() { retryAfter(w, err) }()
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime)) // or the connection has none
 	r.Body = http.MaxBytesReader(w, r.Body, s.conf.MaxUpload+maxBody)
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		return Accepted{}, statusError(http.StatusUnsupportedMediaType, "want multipart/form-data")
+	}
+	if err := s.admit(r.Context(), 0); err != nil {
+		return Accepted{}, err
 	}
 	return s.takeFile(r, Submission{Source: "/docsaga/console/" + PersonOf(r.Context()).Name}, params["boundary"])
 }
@@ -124,6 +130,7 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, hctx huma.Contex
 		_ = json.NewEncoder(w).Encode(result) // the client has gone
 		return
 	}
+	retryAfter(w, err)
 	status, detail := s.Problem(err)
 	_ = huma.WriteErr(s.api, hctx, status, detail) // the client has gone
 }
@@ -133,6 +140,9 @@ func (s *Server) take(r *http.Request) (result any, status int, err error) {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		return nil, 0, statusError(http.StatusUnsupportedMediaType, "Content-Type is missing or malformed")
+	}
+	if err := s.admit(r.Context(), 0); err != nil {
+		return nil, 0, err // before anything is read
 	}
 	sub := Submission{Source: "/docsaga/api/" + PersonOf(r.Context()).Name}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
@@ -265,6 +275,11 @@ func (s *Server) takeFile(r *http.Request, sub Submission, boundary string) (Acc
 	if boundary == "" {
 		return Accepted{}, statusError(http.StatusBadRequest, "Content-Type: boundary is missing")
 	}
+	end, err := s.beginUpload()
+	if err != nil {
+		return Accepted{}, err
+	}
+	defer end()
 	spool, err := os.CreateTemp("", "docsaga-upload-")
 	if err != nil {
 		return Accepted{}, err

@@ -51,6 +51,13 @@ type RecordQuery struct {
 	After  string
 }
 
+// A Gate says whether more documents are taken now.
+type Gate interface {
+	// Check returns nil if that many more are, and counts them, or an error
+	// that wraps events.ErrBusy.
+	Check(ctx context.Context, documents int) error
+}
+
 // A System is what the API stands on.
 type System struct {
 	Log         Log
@@ -63,6 +70,7 @@ type System struct {
 	Records     Records     // or nil
 	Tasks       *tasks.Desk // or nil
 	Notices     Notices     // or nil
+	Gate        Gate        // or nil, for one that is always open
 }
 
 // Config adjusts a [Server]. The zero Config is a good one for a machine of

@@ -36,6 +36,9 @@ var (
 	// ErrTaken reports that a slot holds another writer's event. Read it and
 	// decide anew.
 	ErrTaken = errors.New("slot is taken")
+	// ErrBusy reports that so much waits already that nothing more is taken
+	// now. Nothing was kept: try again later.
+	ErrBusy = errors.New("too many documents wait")
 	// ErrNotFound reports that what was asked for is not there.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict reports that a name already stands for something else.

@@ -98,6 +98,11 @@ func (a *app) examine(ctx context.Context) []finding {
 		errs = append(errs, err)
 	}
 	add("events", errors.Join(errs...), "%d", total)
+	waiting, err := sys.log.Waiting(ctx)
+	if err == nil {
+		err = sys.gate().Check(ctx, 0)
+	}
+	add("queues", err, "%s", fullest(waiting))
 	refs, err := sys.log.Definitions(ctx)
 	if err == nil && len(refs) == 0 {
 		err = errors.New("none is deployed: docsaga definition deploy FILE")
@@ -115,6 +120,20 @@ func (a *app) examine(ctx context.Context) []finding {
 		add(part, err, "%s", url)
 	}
 	return list
+}
+
+// fullest says for which service most documents wait.
+func fullest(waiting map[string]uint64) string {
+	most := ""
+	for queue, n := range waiting {
+		if n > 0 && (most == "" || n > waiting[most] || n == waiting[most] && queue < most) {
+			most = queue
+		}
+	}
+	if most == "" {
+		return "nothing waits"
+	}
+	return fmt.Sprintf("most wait for %s: %d", most, waiting[most])
 }
 
 // version returns the version that the binary was built with.

@@ -29,7 +29,10 @@ func (a *app) submitCommand() *cobra.Command {
 only the address is submitted, and the location service fetches it.
 
 The same submission under the same --id is one document, however often it is
-made; something else under that id is refused with exit code 5.`,
+made; something else under that id is refused with exit code 5.
+
+When more documents wait for a service than --max-waiting allows it is refused
+as busy with exit code 75, and nothing is kept: try again later.`,
 		Example: `  docsaga submit invoice.pdf --wait
   docsaga submit https://example.com/invoice.pdf --id order-4711 -o json`,
 		Args: cobra.ExactArgs(1),
@@ -57,6 +60,9 @@ func (a *app) submit(ctx context.Context, place string, o submitOptions) error {
 	defer sys.close()
 	d, err := sys.catalog.Latest(ctx, o.definition)
 	if err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	if err := sys.gate().Check(ctx, 1); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
 	if path != "" {

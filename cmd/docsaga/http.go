@@ -135,7 +135,7 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	hub := api.NewHub(s.log.Last)
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
-		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told,
+		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: s.gate(),
 	}, hub, api.Config{Keys: keys, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {

@@ -27,6 +27,7 @@ const (
 	exitNotAllowed = 4
 	exitConflict   = 5
 	exitInternal   = 70
+	exitBusy       = 75 // too many documents wait: try again later
 	exitTimedOut   = 124
 )
 
@@ -86,6 +87,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitConflict
 	case errors.Is(err, os.ErrPermission):
 		return exitNotAllowed
+	case errors.Is(err, events.ErrBusy):
+		return exitBusy
 	case errors.Is(err, saga.ErrBadDefinition), errors.Is(err, events.ErrBadID), errors.Is(err, natslog.ErrNotProvisioned):
 		return exitFailed
 	case errors.Is(err, context.DeadlineExceeded):

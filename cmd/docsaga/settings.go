@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/docsaga/docsaga/events/admission"
 	"github.com/docsaga/docsaga/events/natslog"
 )
 
@@ -34,6 +35,7 @@ type settings struct {
 	policy     string
 	clamd      string
 	keys       string
+	maxWaiting uint64
 	tuning     tuning
 	logger     *slog.Logger
 }
@@ -55,6 +57,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.status, "status", "", "database of the projections: a file, or postgres://... (default status.db in --data)")
 	f.StringVar(&s.policy, "policy", "", "YAML file: what the security service does about each finding")
 	f.StringVar(&s.keys, "keys", "", "file with the keys of the HTTP API, a line each, as docsaga key makes them")
+	f.Uint64Var(&s.maxWaiting, "max-waiting", admission.DefaultMost, "documents that may wait for one service; more are refused as busy, 0 for never")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
 	s.tuning.flags(f)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/admin"
+	"github.com/docsaga/docsaga/events/admission"
 	"github.com/docsaga/docsaga/events/anchor"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
@@ -113,6 +114,11 @@ func (s *system) provision(ctx context.Context) error {
 		return fmt.Errorf("provision the saga log: %w", err)
 	}
 	return nil
+}
+
+// gate returns what refuses documents when too many wait.
+func (s *system) gate() *admission.Gate {
+	return admission.New(s.log, admission.Config{Most: s.app.settings.maxWaiting, Logger: s.app.settings.logger})
 }
 
 func (s *system) close() {
