@@ -72,7 +72,7 @@ func (s *Server) asyncAPI(w http.ResponseWriter, _ *http.Request) {
 // AsyncAPI returns the description of the log's events as AsyncAPI 3.0.
 func AsyncAPI() map[string]any {
 	kinds := []events.Kind{
-		events.Submitted, events.Outcome, events.Redo, events.Undo, events.Undone, events.Cancel, events.Compensate, events.Ended, events.Changed,
+		events.Submitted, events.Outcome, events.Redo, events.Undo, events.Undone, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed,
 	}
 	channels, messages, operations := map[string]any{}, map[string]any{}, map[string]any{}
 	for _, k := range kinds {

@@ -115,7 +115,7 @@ func Decode(subject string, h Header, data []byte) (Event, error) {
 	if ct := first(h, headerContentType); ct != "" && ct != contentType && !strings.HasPrefix(ct, contentType+";") {
 		return bad("datacontenttype %.80q, want %s", ct, contentType)
 	}
-	if len(data) > MaxData {
+	if len(data) > MaxData && (!IsSealed(data) || len(data) > MaxSealed) {
 		return bad("%d bytes of data, at most %d", len(data), MaxData)
 	}
 	e.Cause, e.Worker = first(h, headerCause), first(h, headerWorker)

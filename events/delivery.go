@@ -75,7 +75,7 @@ func (d *Delivery) Fact() (*Event, bool) {
 		e := d.Event
 		e.Result, e.Data = Failed, []byte(`{"error":{"code":"`+CodeMalformed+`"}}`)
 		return &e, true
-	case Redo, Undo, Submitted, Cancel, Compensate:
+	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten:
 		return &d.Event, true
 	case Changed:
 	}

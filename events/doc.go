@@ -22,7 +22,7 @@
 // The kind of a step's slot is outcome, redo (command: do this visit), undo
 // (command: compensate this visit) or undone (what became of the undo). A
 // command given again is numbered: undo-2, undone-2. The pseudo-step
-// "document" has submitted, cancel, compensate and ended. The partition is
+// "document" has submitted, cancel, compensate, ended and forgotten. The partition is
 // FNV-1a(document) mod 64, in two digits; partition p lies in the stream, or
 // shard, p mod S of S.
 //

@@ -79,7 +79,7 @@ func (e *Event) word() string {
 			return "undo-failed"
 		}
 		return "undone"
-	case Redo, Undo, Submitted, Cancel, Compensate, Changed:
+	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten, Changed:
 		return e.Slot.Kind.String()
 	}
 	return ""
@@ -108,7 +108,7 @@ func resultOfWord(kind Kind, word string) (Result, error) {
 		if word == "undo-failed" {
 			return Failed, nil
 		}
-	case Redo, Undo, Submitted, Cancel, Compensate, Changed:
+	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten, Changed:
 		if word == kind.String() {
 			return 0, nil
 		}
@@ -160,6 +160,13 @@ type Data struct {
 	Error *Error `json:"error,omitempty"`
 	// By says who asked for it, if a person did.
 	By *By `json:"by,omitempty"`
+	// Erased says that there was more, until the document was forgotten.
+	Erased bool `json:"erased,omitempty"`
+	// Routes say how each event of a forgotten document led on, by its id. They
+	// stand in document.forgotten only.
+	Routes map[string]Route `json:"routes,omitempty"`
+	// Route is the event's own of them, where its data is erased.
+	Route Route `json:"route,omitempty"`
 }
 
 // An Error is the reason of an outcome that is not completed.
@@ -173,6 +180,13 @@ type By struct {
 	Actor  string `json:"actor"`
 	Reason string `json:"reason,omitempty"`
 }
+
+// A Route is what the expressions that lead on from an event came to, in the
+// order in which they were asked: of a condition 1 or 0, of a loop how many
+// items it has, of a timer when it goes off, 1 more than the milliseconds since
+// 1970, or 0 for never; -1 for what cannot be evaluated. It says which way a document went, and holds nothing
+// of what decided that.
+type Route []int64
 
 // ParseData reads an event's payload. No payload is the zero Data.
 func ParseData(raw []byte) (Data, error) {

@@ -18,6 +18,7 @@ const (
 	Cancel                     // of the document: command to stop and undo it
 	Compensate                 // of the document: command to give up an incident and undo it
 	Ended                      // of the document: nothing more will happen
+	Forgotten                  // of the document: what it held is erased
 	Changed                    // of the system, not of a document: what somebody set
 )
 
@@ -43,6 +44,8 @@ func (k Kind) String() string {
 		return "compensate"
 	case Ended:
 		return "ended"
+	case Forgotten:
+		return "forgotten"
 	case Changed:
 		return "changed"
 	}
@@ -51,7 +54,7 @@ func (k Kind) String() string {
 
 // OfDocument reports whether slots of this kind belong to the pseudo-step
 // "document".
-func (k Kind) OfDocument() bool { return k >= Submitted && k <= Ended }
+func (k Kind) OfDocument() bool { return k >= Submitted && k <= Forgotten }
 
 // parseKind reads a subject's last token: a kind, and for a command given
 // again its number.

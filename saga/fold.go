@@ -34,6 +34,15 @@ func (d *Definition) Trace(s State, e *events.Event) (State, []int) {
 	return f.s, f.trace
 }
 
+// Route folds e as [Definition.Fold] does, and returns besides what the
+// expressions came to that were asked. With it in place of its data, e is folded
+// in the same way; see [events.Route].
+func (d *Definition) Route(s State, e *events.Event) (State, events.Route) {
+	f := folding{d: d, s: s, e: e, route: route{noting: true}}
+	f.fold()
+	return f.s, f.route.came
+}
+
 // Before returns a state in which e decides a visit that is open: all that
 // must be known to fold e if every hop from it is [Direct].
 func (d *Definition) Before(e *events.Event) State {
@@ -79,6 +88,7 @@ type folding struct {
 	e       *events.Event
 	moves   int      // tokens moved; bounded
 	cut     []uint16 // scopes, as parents of visits, whose tokens are gone
+	route   route
 	tracing bool
 	trace   []int
 }
@@ -89,7 +99,9 @@ func (f *folding) fold() {
 	}
 	f.s.Seq = f.e.Position.Seq
 	if f.s.ended {
-		f.s.Anomalies++
+		if f.e.Slot.Kind != events.Forgotten {
+			f.s.Anomalies++
+		}
 		return
 	}
 	switch f.e.Slot.Kind {
@@ -109,6 +121,8 @@ func (f *folding) fold() {
 		f.giveUp()
 	case events.Ended:
 		f.s.ended, f.s.Verdict = true, f.e.Result
+	case events.Forgotten: // of a document that goes on
+		f.s.Anomalies++
 	case events.Changed: // of the system: no document has one
 	}
 	f.remember()

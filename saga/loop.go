@@ -14,8 +14,7 @@ func (f *folding) nextItem(v Visit) {
 	loop := f.d.Nodes[v.node].Loop
 	count := int(f.s.Visit(at).bits) //nolint:gosec // at most MaxItems
 	if loop.Until != nil {
-		value, err := loop.Until.Eval(f.vars(f.counts(at, count, int(v.item))))
-		if err == nil && isTrue(value) {
+		if ends, ok := f.holds(loop.Until, f.vars(f.counts(at, count, int(v.item)))); ok && ends {
 			f.interruptIn(at)
 			return
 		}
@@ -45,7 +44,16 @@ func (f *folding) counts(loop, count, item int) json.RawMessage {
 
 // items returns how many items a loop has.
 func (f *folding) items(loop *Loop) (int, bool) {
-	vars := f.vars(nil)
+	count := int(f.ask(func() int64 { //nolint:gosec // bounded below
+		if n, ok := countItems(loop, f.vars(nil)); ok {
+			return int64(n)
+		}
+		return cannot
+	}))
+	return count, count >= 0 && count <= MaxItems
+}
+
+func countItems(loop *Loop, vars Vars) (int, bool) {
 	count := 0
 	if loop.Items == nil {
 		value, err := loop.Count.Eval(vars)

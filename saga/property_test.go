@@ -39,12 +39,27 @@ func (w *world) put(slot events.Slot, r events.Result, data events.Data) {
 	if again := w.d.Fold(w.s, &e); again != w.s {
 		w.t.Fatalf("event %s folded twice changes the state", e.ID())
 	}
+	w.forgotten(&e, &before)
 	w.count()
 	if w.s.Reason == ReasonDeadlock {
 		w.t.Fatalf("%s deadlocks a sound definition", e.ID())
 	}
 	w.direct(&e, &before)
 	w.effect(&e, &before)
+}
+
+// forgotten checks that the event leads to the same state when its data is
+// erased.
+func (w *world) forgotten(e *events.Event, before *State) {
+	after, route := w.d.Route(*before, e)
+	erased := *e
+	var err error
+	if erased.Data, err = e.Outside().Erase(route); err != nil || after != w.s {
+		w.t.Fatalf("noting the route of %s changes the state (%v)", e.ID(), err)
+	}
+	if got := w.d.Fold(*before, &erased); got != w.s {
+		w.t.Fatalf("%s folded without its data, by route %v: %+v, want %+v", e.ID(), route, got, w.s)
+	}
 }
 
 // count compares the state's counters with its visits.

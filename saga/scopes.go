@@ -89,9 +89,9 @@ func (f *folding) incident(i int, reason string) {
 // armed; a timer that does not go off any more is closed.
 func (f *folding) setTimer(i, n int) {
 	v := f.s.Visit(i)
-	at, err := f.d.Nodes[v.node].Clock.Next(f.vars(nil), f.e.At, n)
+	at, ok := f.goesOff(f.d.Nodes[v.node].Clock, n)
 	switch {
-	case err != nil:
+	case !ok:
 		f.incident(i, ReasonTimer)
 	case at.IsZero():
 		f.s.turn(i, v, Closed)

@@ -164,10 +164,24 @@ func (w *teller) put(slot events.Slot, result events.Result, data events.Data) {
 		Position: events.Position{Seq: uint64(len(w.history) + 1)},
 	}
 	w.history = append(w.history, e)
+	before := w.s
 	var passed []int
 	w.s, passed = w.d.Trace(w.s, &e)
+	w.forget(before, e)
 	for _, n := range passed {
 		w.passed = append(w.passed, string(w.d.Nodes[n].ID))
+	}
+}
+
+// forget checks that the event leads to the same state when its data is erased.
+func (w *teller) forget(before saga.State, e events.Event) {
+	_, route := w.d.Route(before, &e)
+	var err error
+	if e.Data, err = e.Outside().Erase(route); err != nil {
+		w.t.Fatal(err)
+	}
+	if got := w.d.Fold(before, &e); got != w.s {
+		w.t.Fatalf("%s folded without its data, by route %v: %+v, want %+v", e.ID(), route, got, w.s)
 	}
 }
 

@@ -71,12 +71,12 @@ func (f *folding) leaveMany(n *Node, parent uint16) {
 			continue
 		}
 		if guard := f.d.Flows[flow].Guard; guard != nil {
-			value, err := guard.Eval(vars)
-			if err != nil {
+			holds, ok := f.holds(guard, vars)
+			if !ok {
 				f.noFlow(n)
 				return
 			}
-			if !isTrue(value) {
+			if !holds {
 				continue
 			}
 		}
@@ -112,11 +112,11 @@ func (f *folding) choose(n *Node) (flow int, ok bool) {
 		if guard == nil || flow == n.Default {
 			continue
 		}
-		value, err := guard.Eval(vars)
-		if err != nil {
+		holds, ok := f.holds(guard, vars)
+		if !ok {
 			return 0, false
 		}
-		if isTrue(value) {
+		if holds {
 			return flow, true
 		}
 	}

@@ -99,7 +99,7 @@ func (r *report) add(d *saga.Definition, e *events.Event, opened map[visitKey]ti
 				r.Steps[i].Undone = e.Result == events.Completed
 			}
 		}
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed:
 	}
 	return nil
 }

@@ -237,7 +237,7 @@ func (p *picture) event(c *Command, slot events.Slot, cause string, data events.
 		e.Result = c.result()
 	case events.Undone:
 		e.Result = events.Completed
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed:
 	}
 	if err := e.Check(); err != nil {
 		return e, fmt.Errorf("verbs: %s %s: %w", c.Verb, p.document, err)

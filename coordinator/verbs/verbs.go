@@ -153,7 +153,7 @@ func same(want, standing *events.Event) bool {
 	switch want.Slot.Kind {
 	case events.Outcome, events.Undone, events.Ended:
 		return standing.Source == events.SourceOperator && standing.Result == want.Result
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed:
 	}
 	return true
 }

@@ -109,11 +109,11 @@ func (a *Anchor) Apply(_ context.Context, shard int, batch []events.Delivery) er
 		if e.Position.Seq != d.seq+1 {
 			return fmt.Errorf("anchor: shard %d: %d comes after %d", shard, e.Position.Seq, d.seq)
 		}
-		subject := ""
+		subject, data := "", []byte(nil)
 		if e.Slot != (events.Slot{}) {
-			subject = e.Slot.Subject()
+			subject, data = e.Slot.Subject(), batch[i].Data // as it is stored
 		}
-		d.add(e.Position.Seq, e.At.UnixNano(), subject, e.Data)
+		d.add(e.Position.Seq, e.At.UnixNano(), subject, data)
 	}
 	a.digests[shard] = d
 	a.changed = true

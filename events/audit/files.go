@@ -55,7 +55,7 @@ func (l *looker) at(ctx context.Context, d *events.Delivery) error {
 	if l.files == nil || d.Event.Slot.Document == "" {
 		return nil
 	}
-	for _, found := range l.pattern.FindAll(d.Data, -1) {
+	for _, found := range l.pattern.FindAll(d.Event.Data, -1) {
 		ref := string(found)
 		name := string(d.Event.Slot.Document) + " " + ref
 		if l.seen[name] {

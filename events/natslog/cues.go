@@ -68,7 +68,7 @@ func (c *cues) run(ctx context.Context) error {
 		case m := <-p.messages:
 			var s sign
 			if s, why = p.look(m); s == isMessage {
-				if !c.hand(m) {
+				if !c.hand(ctx, m) {
 					return nil
 				}
 			}
@@ -104,10 +104,17 @@ func (c *cues) fill(p *puller) error {
 }
 
 // hand gives a message to the caller.
-func (c *cues) hand(m *nats.Msg) (more bool) {
+func (c *cues) hand(ctx context.Context, m *nats.Msg) (more bool) {
 	d, err := delivery(m, c.shard)
 	if err != nil {
 		c.l.log.Warn("natslog: not a delivery", "queue", c.queue, "error", err)
+		return true
+	}
+	if d.Event, d.Bad, err = c.l.openOne(ctx, d.Event, d.Bad); err != nil {
+		c.l.log.Warn("natslog: a cue comes again, for its key cannot be had", "queue", c.queue, "event", d.Event.ID(), "error", err)
+		if err := c.l.nc.Publish(m.Reply, fmt.Appendf(nil, `-NAK {"delay":%d}`, time.Second)); err != nil {
+			c.l.log.Warn("natslog: give a cue back", "queue", c.queue, "error", err)
+		}
 		return true
 	}
 	c.out.Add(1)

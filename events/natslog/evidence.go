@@ -49,6 +49,9 @@ func (l *Log) Messages(ctx context.Context, document events.DocumentID) ([]event
 			Event: e, Bad: bad, Attempt: 1, Message: events.Message{Subject: msg.Subject, Header: header, Data: msg.Data},
 		})
 	}
+	if err := l.openDeliveries(ctx, list); err != nil {
+		return nil, fmt.Errorf("natslog: messages of %s: %w", document, err)
+	}
 	slices.SortFunc(list, func(a, b events.Delivery) int { return int(a.Event.Position.Seq) - int(b.Event.Position.Seq) })
 	return list, nil
 }

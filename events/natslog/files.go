@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,9 +13,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/seal"
 )
 
 const (
@@ -36,15 +35,22 @@ const (
 //	docsaga-files.<document>.<step>.m.<sha256>   {"size","mediaType","chunks":[sequence,...]}
 //
 // So all that a step has put there, finished or not, goes with one purge.
-type Files struct{ l *Log }
+//
+// Of a document that has a key, content and chunks are sealed, as package seal
+// says, and in place of the digest stands an HMAC of it under that key.
+type Files struct {
+	l      *Log
+	sealer *seal.Sealer // nil if nothing is sealed
+}
 
 // Files returns the log's file store.
-func (l *Log) Files() *Files { return &Files{l: l} }
+func (l *Log) Files() *Files { return &Files{l: l, sealer: l.sealer} }
 
 type fileMeta struct {
 	Size      int64    `json:"size"`
 	MediaType string   `json:"mediaType"`
 	Chunks    []uint64 `json:"chunks,omitempty"`
+	Box       []byte   `json:"box,omitempty"` // the digest, sealed; nil of a file that is not
 
 	whole   bool // the file is in the message itself
 	content []byte
@@ -54,153 +60,52 @@ type fileMeta struct {
 // the file itself.
 const fileHeader = "Docsaga-File"
 
-// Put stores what r yields and returns what stands for it in an event. The
-// same content put again by the same step is stored once.
-func (f *Files) Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error) {
-	root, err := filesOf(document, step)
-	if err != nil {
-		return events.File{}, fmt.Errorf("natslog: put file: %w", err)
-	}
-	digest, size, err := f.put(ctx, root, mediaType, r)
-	if err != nil {
-		return events.File{}, fmt.Errorf("natslog: put file of %s, step %s: %w", document, step, err)
-	}
-	return events.File{Ref: "sha256:" + digest, Size: size, MediaType: mediaType}, nil
-}
-
-func (f *Files) put(ctx context.Context, root, mediaType string, r io.Reader) (digest string, size int64, err error) {
-	first := make([]byte, chunkSize)
-	n, err := io.ReadFull(r, first)
-	switch {
-	case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // what wraps them is a reader's failure, not its end
-		sum := sha256.Sum256(first[:n])
-		digest = hex.EncodeToString(sum[:])
-		_, err = f.putMeta(ctx, root+".m."+digest, fileMeta{Size: int64(n), MediaType: mediaType, whole: true, content: first[:n]})
-		return digest, int64(n), err
-	case err != nil:
-		return "", 0, err
-	}
-	chunks := root + ".c." + nuid.Next()
-	digest, meta, err := f.putChunks(ctx, chunks, io.MultiReader(bytes.NewReader(first), r))
-	meta.MediaType = mediaType
-	isNew := false
-	if err == nil {
-		isNew, err = f.putMeta(ctx, root+".m."+digest, meta)
-	}
-	if !isNew && len(meta.Chunks) > 0 {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
-		defer cancel()
-		if purgeErr := f.purge(clean, chunks+".>"); purgeErr != nil {
-			f.l.log.Warn("natslog: chunks are left until the step is released", "subject", chunks, "error", purgeErr)
-		}
-	}
-	return digest, meta.Size, err
-}
-
-func (f *Files) putChunks(ctx context.Context, subject string, r io.Reader) (digest string, meta fileMeta, err error) {
-	sum := sha256.New()
-	buffer := make([]byte, chunkSize)
-	meta.Chunks = []uint64{}
-	for {
-		n, err := io.ReadFull(r, buffer)
-		if n > 0 {
-			if len(meta.Chunks) == maxChunks {
-				return "", meta, fmt.Errorf("more than %d bytes: %w", maxChunks*chunkSize, events.ErrTooLarge)
-			}
-			sum.Write(buffer[:n])
-			msg := &nats.Msg{Subject: fmt.Sprintf("%s.%d", subject, len(meta.Chunks)), Data: buffer[:n]}
-			seq, err := f.store(ctx, msg)
-			if err != nil {
-				return "", meta, err
-			}
-			meta.Size += int64(n)
-			meta.Chunks = append(meta.Chunks, seq)
-		}
-		switch {
-		case err == io.EOF || err == io.ErrUnexpectedEOF: // what wraps them is a reader's failure, not its end
-			return hex.EncodeToString(sum.Sum(nil)), meta, nil
-		case err != nil:
-			return "", meta, err
-		}
-	}
-}
-
-// putMeta reports whether the file was not there before.
-func (f *Files) putMeta(ctx context.Context, subject string, meta fileMeta) (isNew bool, err error) {
-	data, err := json.Marshal(meta)
-	if err != nil {
-		return false, err
-	}
-	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}}
-	if meta.whole {
-		msg.Data, msg.Header[fileHeader] = meta.content, []string{string(data)}
-	}
-	for range 20 {
-		if _, err = f.store(ctx, msg); !isTaken(err) {
-			return err == nil, err
-		}
-		standing, readErr := f.meta(ctx, subject)
-		if readErr == nil {
-			// The same chunks: it was our own write, whose acknowledgement got lost.
-			return len(meta.Chunks) > 0 && len(standing.Chunks) > 0 && standing.Chunks[0] == meta.Chunks[0], nil
-		}
-		if !errors.Is(readErr, events.ErrNotFound) {
-			return false, readErr
-		}
-		if err := pause(ctx, firstBackoff); err != nil { // released meanwhile, or not yet decided
-			return false, err
-		}
-	}
-	return false, err
-}
-
-// store publishes, and tries again as long as the server does not answer. A
-// chunk stored twice is a chunk too many, which goes with the step.
-func (f *Files) store(ctx context.Context, msg *nats.Msg) (seq uint64, err error) {
-	err = retry(ctx, func(ctx context.Context) (err error) {
-		seq, err = f.l.publishOne(ctx, msg)
-		return err
-	})
-	return seq, err
+// A found is a message of the file store.
+type found struct {
+	subject string
+	header  nats.Header
+	data    []byte
 }
 
 // meta reads from the leader: a follower may not have it yet, or have it still.
-func (f *Files) meta(ctx context.Context, subject string) (meta fileMeta, err error) {
+func (f *Files) meta(ctx context.Context, subject string) (at string, meta fileMeta, err error) {
 	get := f.direct // quicker, and the same on one server
 	if f.l.conf.Replicas > 1 {
 		get = f.leader
 	}
-	header, data, err := get(ctx, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
+	m, err := get(ctx, fmt.Appendf(nil, `{"last_by_subj":%q}`, subject))
 	if err != nil {
-		return fileMeta{}, err
+		return "", fileMeta{}, err
 	}
-	if said := header.Get(fileHeader); said != "" {
-		meta.whole, meta.content, data = true, data, []byte(said)
+	data := m.data
+	if said := m.header.Get(fileHeader); said != "" {
+		meta.whole, meta.content, data = true, m.data, []byte(said)
 	}
 	if err := json.Unmarshal(data, &meta); err != nil {
-		return fileMeta{}, fmt.Errorf("message on %s of %s: %w", subject, filesStream, err)
+		return "", fileMeta{}, fmt.Errorf("message on %s of %s: %w", subject, filesStream, err)
 	}
-	return meta, nil
+	return m.subject, meta, nil
 }
 
 // direct gets a message from any replica, or from the leader if that one does
 // not have it.
-func (f *Files) direct(ctx context.Context, request []byte) (header nats.Header, data []byte, err error) {
+func (f *Files) direct(ctx context.Context, request []byte) (found, error) {
 	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	reply, err := f.l.nc.RequestWithContext(attempt, "$JS.API.DIRECT.GET."+filesStream, request)
 	if err == nil && reply.Header.Get("Nats-Sequence") != "" {
-		return reply.Header, reply.Data, nil
+		return found{subject: reply.Header.Get("Nats-Subject"), header: reply.Header, data: reply.Data}, nil
 	}
 	return f.leader(ctx, request)
 }
 
-func (f *Files) leader(ctx context.Context, request []byte) (header nats.Header, data []byte, err error) {
+func (f *Files) leader(ctx context.Context, request []byte) (found, error) {
 	msg, err := f.l.storedMessage(ctx, filesStream, request)
+	m := found{subject: msg.Subject, data: msg.Data}
 	if err == nil && len(msg.Header) > 0 {
-		header, err = nats.DecodeHeadersMsg(msg.Header)
+		m.header, err = nats.DecodeHeadersMsg(msg.Header)
 	}
-	return header, msg.Data, err
+	return m, err
 }
 
 // Last returns the file that a step has put last and completely. The error
@@ -210,15 +115,42 @@ func (f *Files) Last(ctx context.Context, document events.DocumentID, step event
 	if err != nil {
 		return events.File{}, fmt.Errorf("natslog: last file: %w", err)
 	}
+	file, err := f.lastOf(ctx, document, root)
+	if err != nil {
+		return events.File{}, fmt.Errorf("natslog: last file of %s, step %s: %w", document, step, err)
+	}
+	return file, nil
+}
+
+func (f *Files) lastOf(ctx context.Context, document events.DocumentID, root string) (events.File, error) {
 	msg, err := f.l.lastMessage(ctx, filesStream, root+".m.*")
 	if err != nil {
-		return events.File{}, fmt.Errorf("natslog: last file of %s, step %s: %w", document, step, err)
+		return events.File{}, err
 	}
-	meta, err := f.meta(ctx, msg.Subject)
+	at, meta, err := f.meta(ctx, msg.Subject)
 	if err != nil {
-		return events.File{}, fmt.Errorf("natslog: last file of %s, step %s: %w", document, step, err)
+		return events.File{}, err
 	}
-	return events.File{Ref: "sha256:" + msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:], Size: meta.Size, MediaType: meta.MediaType}, nil
+	digest := at[strings.LastIndexByte(at, '.')+1:]
+	if meta.Box != nil {
+		key, err := f.key(ctx, document, false)
+		if err != nil {
+			return events.File{}, err
+		}
+		plain, err := openBox(key, meta.Box, at)
+		if err != nil {
+			return events.File{}, err
+		}
+		digest = string(plain)
+	}
+	return events.File{Ref: "sha256:" + digest, Size: meta.Size, MediaType: meta.MediaType}, nil
+}
+
+func openBox(key *seal.Key, box []byte, place string) ([]byte, error) {
+	if key == nil {
+		return nil, fmt.Errorf("natslog: %s: %w", place, seal.ErrNoKey)
+	}
+	return key.Open(box, place)
 }
 
 // Open returns the content of a document's file. The error, or that of a
@@ -233,23 +165,49 @@ func (f *Files) Open(ctx context.Context, document events.DocumentID, file event
 	if err != nil {
 		return nil, fmt.Errorf("natslog: open file: %w", err)
 	}
-	meta, err := f.meta(ctx, filesRoot+"."+string(document)+".*.m."+digest)
-	if err != nil {
+	r := &reader{hash: sha256.New(), want: digest}
+	if err := f.open(ctx, document, r); err != nil {
 		return nil, fmt.Errorf("natslog: open file %s of %s: %w", file.Ref, document, err)
 	}
-	r := &reader{chunks: meta.Chunks, hash: sha256.New(), want: digest}
-	if meta.whole {
-		r.rest = meta.content
-		_, _ = r.hash.Write(r.rest) // a hash never fails
-	}
 	r.fetch = func(seq uint64) ([]byte, error) {
-		_, data, err := f.direct(ctx, fmt.Appendf(nil, `{"seq":%d}`, seq))
+		m, err := f.direct(ctx, fmt.Appendf(nil, `{"seq":%d}`, seq))
+		if err == nil && r.key != nil {
+			m.data, err = r.key.Open(m.data, m.subject)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("natslog: read file %s of %s: %w", file.Ref, document, err)
 		}
-		return data, nil
+		return m.data, nil
 	}
 	return r, nil
+}
+
+// open finds the file that the reader wants: sealed, or as somebody has put it
+// there who does not seal.
+func (f *Files) open(ctx context.Context, document events.DocumentID, r *reader) error {
+	key, err := f.key(ctx, document, false)
+	if err != nil {
+		return err
+	}
+	prefix := filesRoot + "." + string(document) + ".*.m."
+	at, meta, err := f.meta(ctx, prefix+nameOf(r.want, key))
+	if errors.Is(err, events.ErrNotFound) && key != nil {
+		at, meta, err = f.meta(ctx, prefix+r.want)
+	}
+	if err != nil {
+		return err
+	}
+	if meta.Box != nil {
+		r.key = key
+	}
+	if meta.whole && r.key != nil {
+		if meta.content, err = r.key.Open(meta.content, at); err != nil {
+			return err
+		}
+	}
+	r.chunks, r.rest = meta.Chunks, meta.content
+	_, _ = r.hash.Write(r.rest) // a hash never fails
+	return nil
 }
 
 // A reader yields the chunks of a file.
@@ -257,6 +215,7 @@ type reader struct {
 	fetch  func(seq uint64) ([]byte, error)
 	chunks []uint64
 	rest   []byte
+	key    *seal.Key // that the chunks are sealed with, or nil
 	hash   hash.Hash
 	want   string
 	err    error

@@ -110,7 +110,7 @@ func (f *follower) run(ctx context.Context) error {
 		timer.Reset(silence)
 		select {
 		case m := <-p.messages:
-			more, err := f.take(p, m)
+			more, err := f.take(ctx, p, m)
 			if err != nil || !more {
 				return err
 			}
@@ -142,7 +142,7 @@ func (f *follower) consumer(ctx context.Context, stream string) (name string, er
 }
 
 // take yields m and what has come besides it.
-func (f *follower) take(p *puller, m *nats.Msg) (more bool, err error) {
+func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool, err error) {
 	batch := make([]events.Delivery, 0, 1+min(len(p.messages), followBatch))
 	for {
 		switch s, what := p.look(m); s {
@@ -170,6 +170,13 @@ func (f *follower) take(p *puller, m *nats.Msg) (more bool, err error) {
 			}
 		}
 		break
+	}
+	if len(batch) > 0 {
+		first := batch[0].Event.Position
+		if opened := f.l.openDeliveries(ctx, batch); opened != nil {
+			f.after = events.Position{Shard: first.Shard, Seq: first.Seq - 1}
+			return false, fmt.Errorf("%w: %w", opened, errAgain)
+		}
 	}
 	if len(batch) > 0 && !f.yield(batch, nil) {
 		return false, nil

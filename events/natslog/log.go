@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events/seal"
 )
 
 // window is how many publishes may wait for their acknowledgement at once.
@@ -23,6 +25,11 @@ type Options struct {
 	// AckWait is how long a delivery may stay unanswered before it is handed
 	// out again, for queues that [Log.Prepare] makes; default 30 s.
 	AckWait time.Duration
+	// Seal gives each document that is submitted through this log, or whose
+	// file is, a key; see package seal. What has a key is sealed anyway.
+	Seal bool
+	// Master is the key that wraps the documents' keys, if they are wrapped.
+	Master *seal.Master
 }
 
 // A Log is the saga log of one server. Its methods may be called at once.
@@ -39,6 +46,7 @@ type Log struct {
 	groups      []group       // one a shard; nil unless writers combine
 	definitions jetstream.KeyValue
 	queueFilter jetstream.KeyValue
+	sealer      *seal.Sealer // nil if the log has no keys
 }
 
 // Open returns the log on nc's server. Its error wraps [ErrNotProvisioned] if
@@ -70,6 +78,9 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 	}
 	if l.publisher, err = newPublisher(nc); err != nil {
 		return nil, fmt.Errorf("natslog: open: %w", err)
+	}
+	if err := l.openKeys(ctx, opts); err != nil {
+		return nil, err
 	}
 	if conf.Durability == Strict && conf.Replicas == 1 {
 		l.groups = make([]group, conf.Shards)

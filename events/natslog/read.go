@@ -31,7 +31,7 @@ func (l *Log) Read(ctx context.Context, slot events.Slot) (events.Event, error) 
 		return events.Event{}, fmt.Errorf("natslog: read: %w: %w", err, events.ErrBadEvent)
 	}
 	e, err := l.last(ctx, slot.Document, slot.Subject())
-	if err != nil {
+	if e, err = l.opened(ctx, e, err); err != nil {
 		return e, fmt.Errorf("natslog: read %s: %w", slot.ID(), err)
 	}
 	return e, nil
@@ -44,7 +44,7 @@ func (l *Log) Submission(ctx context.Context, document events.DocumentID) (event
 		return events.Event{}, fmt.Errorf("natslog: submission: %w", err)
 	}
 	e, err := l.last(ctx, document, submissionSubject(document))
-	if err != nil {
+	if e, err = l.opened(ctx, e, err); err != nil {
 		return e, fmt.Errorf("natslog: submission of %s: %w", document, err)
 	}
 	return e, nil
@@ -74,6 +74,9 @@ func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events
 		})
 	}
 	wg.Wait()
+	if err := l.openAll(ctx, found, errs); err != nil {
+		return nil, fmt.Errorf("natslog: history of %s: %w", document, err)
+	}
 	history := make([]events.Event, 0, len(found))
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, events.ErrBadEvent) && !errors.Is(err, events.ErrBadSubject) {
@@ -86,6 +89,18 @@ func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events
 	}
 	slices.SortFunc(history, func(a, b events.Event) int { return cmp.Compare(a.Position.Seq, b.Position.Seq) })
 	return history, nil
+}
+
+// openAll opens the data of events that were read; bad says which are none.
+func (l *Log) openAll(ctx context.Context, list []events.Event, bad []error) error {
+	if l.sealer == nil {
+		return nil
+	}
+	each := make([]*events.Event, len(list))
+	for i := range list {
+		each[i] = &list[i]
+	}
+	return l.sealer.Open(ctx, each, bad)
 }
 
 // submissionSubject covers the submission of a document to any definition.
@@ -136,6 +151,42 @@ func (l *Log) last(ctx context.Context, document events.DocumentID, subject stri
 	e, err := events.Decode(msg.Subject, header, msg.Data)
 	e.Position, e.At = events.Position{Shard: shard, Seq: msg.Seq}, msg.Time
 	return e, err
+}
+
+// opened returns an event with its data opened, and why it is none.
+func (l *Log) opened(ctx context.Context, e events.Event, bad error) (events.Event, error) {
+	e, bad, err := l.openOne(ctx, e, bad)
+	if err != nil {
+		return e, err
+	}
+	return e, bad
+}
+
+// openOne is opened, with the error apart that says that the key cannot be had
+// now.
+func (l *Log) openOne(ctx context.Context, e events.Event, bad error) (opened events.Event, why, err error) {
+	if l.sealer == nil || bad != nil {
+		return e, bad, nil
+	}
+	errs := []error{nil}
+	err = l.sealer.Open(ctx, []*events.Event{&e}, errs)
+	return e, errs[0], err
+}
+
+// openDeliveries opens the data of events; their messages stay as they are.
+func (l *Log) openDeliveries(ctx context.Context, list []events.Delivery) error {
+	if l.sealer == nil {
+		return nil
+	}
+	each, bad := make([]*events.Event, len(list)), make([]error, len(list))
+	for i := range list {
+		each[i], bad[i] = &list[i].Event, list[i].Bad
+	}
+	err := l.sealer.Open(ctx, each, bad)
+	for i := range list {
+		list[i].Bad = bad[i]
+	}
+	return err
 }
 
 // A storedMessage is a message as STREAM.MSG.GET answers it.

@@ -19,7 +19,9 @@ import (
 const (
 	filesStream       = "DOCSAGA_FILES"
 	noticesStream     = "DOCSAGA_NOTICES"
+	keysStream        = "DOCSAGA_KEYS"
 	filesRoot         = "docsaga-files"
+	keysRoot          = "docsaga-keys"
 	definitionsBucket = "DOCSAGA_definitions"
 	queuesBucket      = "DOCSAGA_queues"
 	leasesBucket      = "DOCSAGA_leases"
@@ -143,7 +145,7 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 			return err
 		}
 	}
-	for _, stream := range []jetstream.StreamConfig{conf.filesStream(), conf.noticesStream()} {
+	for _, stream := range []jetstream.StreamConfig{conf.filesStream(), conf.noticesStream(), conf.keysStream()} {
 		if err := provisionStream(ctx, js, stream); err != nil {
 			return err
 		}
@@ -217,14 +219,14 @@ func discover(ctx context.Context, js jetstream.JetStream) (Config, error) {
 // [ErrDrift] and names stream, setting, what is wanted and what was found.
 func (l *Log) CheckSettings(ctx context.Context) error {
 	var all []error
-	wants := []jetstream.StreamConfig{l.conf.filesStream(), l.conf.noticesStream()}
+	wants := []jetstream.StreamConfig{l.conf.filesStream(), l.conf.noticesStream(), l.conf.keysStream()}
 	for shard := range l.conf.Shards {
 		wants = append(wants, l.conf.shardStream(shard))
 	}
 	for _, want := range wants {
 		info, err := streamInfo(ctx, l.js, want.Name)
 		switch {
-		case errors.Is(err, jetstream.ErrStreamNotFound) && want.Name == noticesStream: // a log of before there were any
+		case errors.Is(err, jetstream.ErrStreamNotFound) && (want.Name == noticesStream || want.Name == keysStream): // a log of before there were any
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			all = append(all, fmt.Errorf("natslog: stream %s is missing: %w", want.Name, ErrDrift))
 		case err != nil:

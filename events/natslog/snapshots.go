@@ -18,8 +18,9 @@ const snapshots events.DocumentID = "_snapshots"
 // Snapshots keeps the last snapshot of each name in the file store.
 type Snapshots struct{ files *Files }
 
-// Snapshots returns the log's snapshots.
-func (l *Log) Snapshots() *Snapshots { return &Snapshots{files: l.Files()} }
+// Snapshots returns the log's snapshots. They hold where documents are, and
+// nothing of what is in them.
+func (l *Log) Snapshots() *Snapshots { return &Snapshots{files: &Files{l: l}} }
 
 // Save stores a snapshot and then removes the ones before it.
 func (s *Snapshots) Save(ctx context.Context, name string, snapshot []byte) error {
@@ -35,7 +36,7 @@ func (s *Snapshots) Save(ctx context.Context, name string, snapshot []byte) erro
 	if err != nil {
 		return fmt.Errorf("natslog: snapshot %s: %w", name, err)
 	}
-	meta, err := s.files.meta(ctx, root+".m."+digest)
+	_, meta, err := s.files.meta(ctx, root+".m."+digest)
 	if err != nil || len(meta.Chunks) == 0 {
 		return err
 	}

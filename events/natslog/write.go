@@ -36,7 +36,11 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if ctx.Err() != nil {
 		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), context.Cause(ctx))
 	}
-	w := l.newWrite(&e)
+	data, err := l.sealed(ctx, &e)
+	if err != nil {
+		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
+	}
+	w := l.newWrite(&e, data)
 	defer func() {
 		if ctx.Err() == nil { // or another writer may be about to publish it
 			l.writes.Put(w)
@@ -78,14 +82,15 @@ type write struct {
 	turn   chan turn
 }
 
-func (l *Log) newWrite(e *events.Event) *write {
+// newWrite returns a write of e with its data as the log is to hold it.
+func (l *Log) newWrite(e *events.Event, data []byte) *write {
 	w, ok := l.writes.Get().(*write)
 	if !ok {
 		w = &write{turn: make(chan turn, 1)}
 	}
 	w.shard = events.Shard(e.Slot.Document, l.conf.Shards)
 	subject, header := w.header.Fill(e)
-	w.msg = nats.Msg{Subject: subject, Header: header, Data: e.Data}
+	w.msg = nats.Msg{Subject: subject, Header: header, Data: data}
 	w.unique = subject
 	switch {
 	case e.Slot.Kind == events.Submitted:
@@ -97,7 +102,7 @@ func (l *Log) newWrite(e *events.Event) *write {
 		w.msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{"0"}
 		w.msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{w.unique}
 	}
-	w.size = len(e.Data) + 1024
+	w.size = len(data) + 1024
 	return w
 }
 
@@ -163,6 +168,11 @@ func endsCompleted(e *events.Event) bool {
 
 // standing returns what keeps an event from being written.
 func (l *Log) standing(ctx context.Context, e *events.Event) (events.Event, error) {
+	standing, err := l.standsAt(ctx, e)
+	return l.opened(ctx, standing, err)
+}
+
+func (l *Log) standsAt(ctx context.Context, e *events.Event) (events.Event, error) {
 	document := e.Slot.Document
 	if e.Slot.Kind == events.Submitted {
 		return l.last(ctx, document, submissionSubject(document))

@@ -57,6 +57,8 @@ func (c *Checker) leads(before []event, e *event, g *Graph) bool {
 		return e.cause == command || e.writer == coordinator && has(before, command)
 	case events.Ended, events.Cancel, events.Compensate:
 		return true
+	case events.Forgotten:
+		return slices.ContainsFunc(before, func(b event) bool { return b.ref.kind == events.Ended })
 	case events.Submitted, events.Changed:
 	}
 	return false

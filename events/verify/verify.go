@@ -312,7 +312,7 @@ func result(slot events.Slot, typ string) (events.Result, bool) {
 			return events.Failed, true
 		}
 		return 0, false
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed:
 	}
 	return 0, word == slot.Kind.String()
 }
