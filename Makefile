@@ -36,7 +36,7 @@ bench: ## run every micro-benchmark ten times and compare with bench.old.txt, if
 
 bench-once: ## run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
-	$(GO) vet -C bench ./...
+	$(GO) test -C bench ./...
 
 bench-growth: build ## cost of a document by how many the log holds and how many are open; 8 GB of memory, half an hour
 	@for before in 10000 100000 1000000; do \
@@ -44,12 +44,9 @@ bench-growth: build ## cost of a document by how many the log holds and how many
 	@for open in 1 100 10000; do echo "open $$open" && \
 		bin/docsaga bench --durability relaxed --documents $$((open < 10 ? 1000 : 20000)) --rounds 1 --open $$open 2>/dev/null || exit 1; done
 
-bench-peers: build ## measure docsaga, DBOS and River in turn on the same five empty steps; installs PostgreSQL
-	@url=$$(deploy/test/postgres.sh start) && $(GO) build -C bench -o ../bin/peers . && \
-	for round in 1 2 3; do for durability in strict relaxed; do \
-		bin/docsaga bench --documents 5000 --rounds 1 --durability $$durability | sed "s/^docsaga/docsaga  $$durability/" && \
-		for peer in dbos river; do bin/peers -peer $$peer -postgres "$$url" -durability $$durability -documents 1000 || exit 1; done \
-	done; done; deploy/test/postgres.sh stop
+bench-peers: build ## measure docsaga, DBOS and River in turn on the same five empty steps, in ten minutes; installs PostgreSQL
+	$(GO) build -C bench -o ../bin/peers .
+	@bin/peers compare
 
 e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
 	DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E|^TestAuditNames' -v

@@ -7,7 +7,9 @@
 #
 # Its data is in $DOCSAGA_TEST_DIR, or else in ${TMPDIR:-/tmp}/docsaga-test-<user id>.
 # The port is $DOCSAGA_TEST_POSTGRES_PORT, or else 54329. It trusts everybody on this
-# machine and does not write to disk with care: use it for tests only.
+# machine and does not write to disk with care: use it for tests only. What
+# $DOCSAGA_TEST_POSTGRES_OPTIONS adds, such as "-c fsync=on", prevails; ALTER SYSTEM
+# cannot change what stands on the command line.
 set -eu
 
 dir=${DOCSAGA_TEST_DIR:-${TMPDIR:-/tmp}/docsaga-test-$(id -u)}/postgres
@@ -52,7 +54,7 @@ start() {
 	cd "$dir"
 	server "$bin/initdb" -D "$dir/data" -U docsaga -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" || { cat "$dir/initdb.log" >&2; exit 1; }
 	server "$bin/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 \
-		-o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c shared_buffers=32MB" \
+		-o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c shared_buffers=32MB ${DOCSAGA_TEST_POSTGRES_OPTIONS:-}" \
 		start >&2 || { cat "$dir/server.log" >&2; exit 1; }
 	server "$bin/createdb" -h 127.0.0.1 -p "$port" -U docsaga docsaga
 	echo "$url"
