@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
@@ -85,21 +86,64 @@ func (c *Catalog) Latest(ctx context.Context, name string) (*saga.Definition, er
 	return c.Get(ctx, name, version)
 }
 
-// Watch yields the definitions that are deployed, then each new one, until
+// The pauses before definitions are asked for again.
+const (
+	firstPause = 200 * time.Millisecond
+	lastPause  = 30 * time.Second
+)
+
+// Watch yields the definitions that are deployed, then each new one, once, until
 // ctx ends. One that cannot be compiled is yielded as an error, and the next
-// follow.
+// follow. If the source fails, or a definition cannot be read from it, that is
+// yielded as an error too, and asked for again, with growing pauses.
 func (c *Catalog) Watch(ctx context.Context) iter.Seq2[*saga.Definition, error] {
 	return func(yield func(*saga.Definition, error) bool) {
-		for ref, err := range c.source.WatchDefinitions(ctx) {
-			var d *saga.Definition
-			if err == nil {
-				d, err = c.Get(ctx, ref.Name, ref.Version)
+		w := watching{c: c, told: make(map[events.DefinitionRef]struct{}), pause: firstPause}
+		for ctx.Err() == nil && w.watch(ctx, yield) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(w.pause):
 			}
-			if !yield(d, err) {
-				return
-			}
+			w.pause = min(2*w.pause, lastPause)
 		}
 	}
+}
+
+// A watching is one Watch at work.
+type watching struct {
+	c     *Catalog
+	told  map[events.DefinitionRef]struct{} // of which all is said
+	pause time.Duration
+}
+
+// watch yields what it has not told, until the source fails or it is time to
+// ask again for what could not be read. It reports false if nobody listens.
+func (w *watching) watch(ctx context.Context, yield func(*saga.Definition, error) bool) bool {
+	inner, again := context.WithCancel(ctx)
+	defer again()
+	for ref, err := range w.c.source.WatchDefinitions(inner) {
+		if inner.Err() != nil {
+			return true
+		}
+		if _, known := w.told[ref]; known && err == nil {
+			continue
+		}
+		var d *saga.Definition
+		if err == nil {
+			d, err = w.c.Get(ctx, ref.Name, ref.Version)
+		}
+		switch {
+		case err == nil, errors.Is(err, saga.ErrBadDefinition):
+			w.told[ref], w.pause = struct{}{}, firstPause
+		default:
+			timer := time.AfterFunc(w.pause, again)
+			defer timer.Stop()
+		}
+		if !yield(d, err) {
+			return false
+		}
+	}
+	return true
 }
 
 // A Target is where definitions are deployed to.
