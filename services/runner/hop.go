@@ -12,9 +12,9 @@ import (
 
 // jobs returns the visits that an event asks this service to do. The event
 // alone tells, unless a hop from it goes through a join or into a loop, or it
-// is a command, which may have come too late: then the document's history up
-// to it is folded.
-func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) ([]job, error) {
+// is a command, which may have come too late, or the caller wants it: then the
+// document's history up to it is folded.
+func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event, fold bool) ([]job, error) {
 	redo := e.Slot.Kind == events.Redo
 	reach, cued := r.reach(d, e.Slot.Step)
 	if !cued && !redo {
@@ -25,7 +25,8 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event) 
 	if base.context, base.unread = e.Onward(); base.unread != nil {
 		base.context = json.RawMessage("{}")
 	}
-	if reach > saga.Direct || redo {
+	if fold || reach > saga.Direct || redo {
+		base.folded = true
 		history, err := r.log.History(ctx, e.Slot.Document)
 		if err != nil {
 			return nil, fmt.Errorf("runner: history of %s: %w", e.Slot.Document, err)

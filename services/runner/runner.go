@@ -57,8 +57,12 @@ type Config struct {
 	// Backoff is the pause after the first attempt, doubled after each further
 	// one up to a minute, with jitter; default 200 ms.
 	Backoff time.Duration
-	// Drain is how long work at hand may go on once the context has ended;
-	// default ten seconds.
+	// Crashes is how many deliveries of a visit, beyond its retries, may come to
+	// no answer, for they kill their worker or never return, before it is failed
+	// without being run; default 3.
+	Crashes int
+	// Drain is how long work at hand may go on once the context has ended, and
+	// how long after its deadline an attempt may return; default ten seconds.
 	Drain time.Duration
 	// Middleware wraps the handler, the first outermost.
 	Middleware []message.HandlerMiddleware
@@ -67,13 +71,14 @@ type Config struct {
 }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Concurrency < 0 || c.Timeout < 0 || c.Retries < 0 || c.Backoff < 0 || c.Drain < 0 {
+	if c.Concurrency < 0 || c.Timeout < 0 || c.Retries < 0 || c.Backoff < 0 || c.Crashes < 0 || c.Drain < 0 {
 		return c, errors.New("runner: a negative number in the configuration")
 	}
 	c.Concurrency = orDefault(c.Concurrency, 64)
 	c.Timeout = orDefault(c.Timeout, 5*time.Minute)
 	c.Retries = orDefault(c.Retries, 5)
 	c.Backoff = orDefault(c.Backoff, 200*time.Millisecond)
+	c.Crashes = orDefault(c.Crashes, 3)
 	c.Drain = orDefault(c.Drain, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -116,26 +121,26 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 	conf.Logger = conf.Logger.With("service", service)
 	return &Runner{
 		service: service, handler: h, log: log, definitions: definitions, conf: conf,
-		worker: writer.New(), keeper: keeper{held: make(map[*events.Delivery]struct{})},
+		worker: writer.New(), keeper: keeper{held: make(map[*events.Delivery]call), stuck: make(map[*events.Delivery]call)},
 		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery, 2*log.Shards()*conf.Concurrency)},
 	}, nil
 }
 
 // Run works until ctx ends, and then finishes what is at hand. It returns nil
-// when it was stopped so, and an error if it cannot go on.
+// when it was stopped so, and an error if it cannot go on: [ErrStuck] if
+// handlers that do not return hold all its workers. Handlers that do not return
+// when they must are left behind.
 func (r *Runner) Run(ctx context.Context) error {
 	cues, commands := make(chan struct{}), make(chan struct{})
 	g, inner := errgroup.WithContext(ctx)
 	work, release := r.work(inner)
 	defer release()
+	var working sync.WaitGroup
 	start := func(d *events.Delivery) {
-		g.Go(func() error {
-			r.workers.run(inner, d, func(d *events.Delivery) { r.deliver(work, d) })
-			return nil
-		})
+		working.Go(func() { r.workers.run(inner, d, func(d *events.Delivery) { r.deliver(work, d) }) })
 	}
 	g.Go(func() error { return r.watch(inner, cues, commands) })
-	g.Go(func() error { return r.keeper.run(inner, r.conf.Drain) })
+	g.Go(func() error { return r.keep(inner) })
 	var following sync.WaitGroup
 	follow := func(ready <-chan struct{}, queue string, shard int) {
 		following.Add(1)
@@ -153,7 +158,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		r.giveBack()
 		return nil
 	})
-	if err := g.Wait(); ctx.Err() == nil {
+	err := g.Wait()
+	r.leave(&working)
+	if ctx.Err() == nil {
 		return err
 	}
 	return nil
@@ -240,11 +247,14 @@ func (r *Runner) giveBack() {
 // deliver handles one delivery. Its ctx outlives that of Run, so that work at
 // hand is finished.
 func (r *Runner) deliver(ctx context.Context, d *events.Delivery) {
-	defer r.keeper.drop(d)
 	err := r.handle(ctx, d)
-	if err == nil {
+	held := r.keeper.drop(d)
+	switch {
+	case err == nil:
 		err = d.Ack()
-	} else {
+	case !held: // it was given back meanwhile
+		return
+	default:
 		pause := r.pause(d.Attempt)
 		r.conf.Logger.Warn("delivery comes again", "event", d.Event.ID(), "attempt", d.Attempt, "after", pause, "error", err)
 		err = d.Nak(pause)

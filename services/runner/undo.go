@@ -21,10 +21,30 @@ func (r *Runner) standing(ctx context.Context, slot events.Slot) (e events.Event
 	return e, false, fmt.Errorf("runner: %s: %w", slot.ID(), err)
 }
 
-// lost deals with a slot that another attempt has written. If that is no
-// success, or one that is to be undone, what this service may have done is
-// undone at once: the document went another way.
+// lost deals with a slot that another attempt has written.
 func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
+	if err := r.takeBack(ctx, j, standing); err != nil {
+		return err
+	}
+	if j.folded || standing.Position.Seq >= j.cue.Position.Seq {
+		return nil
+	}
+	// It was taken before its time, so the cue has opened the visit after it.
+	jobs, err := r.jobs(ctx, j.definition, j.cue, true)
+	if err != nil {
+		return err
+	}
+	for _, other := range jobs {
+		if other.node == j.node {
+			return r.do(ctx, other.of(j.delivery))
+		}
+	}
+	return nil
+}
+
+// takeBack undoes at once what this service may have done, if the slot holds
+// no success, or one that is to be undone: the document went another way.
+func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) error {
 	if j.node.Undo == nil || j.node.Undo.Service != r.service {
 		return nil
 	}
@@ -41,7 +61,7 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
 		visit.Output = data.Output
 	}
-	if err := r.callUndo(ctx, visit); err != nil {
+	if err := r.callUndo(ctx, j, visit); err != nil {
 		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
 	}
 	return nil
@@ -61,10 +81,10 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 			return err
 		}
 	}
-	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, attempt: d.Attempt, unread: d.Bad}
+	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, delivery: d, attempt: d.Attempt, unread: d.Bad}
 	result, answer := events.Completed, events.RawData{}
 	switch most := 2 * r.retries(j.node); {
-	case d.Attempt > most+poisonMargin:
+	case d.Attempt > most+r.conf.Crashes:
 		result, answer.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", d.Attempt)}
 	default:
 		err := r.undoCommanded(ctx, j)
@@ -103,12 +123,13 @@ func (r *Runner) undoCommanded(ctx context.Context, j job) error {
 		return err
 	}
 	visit.Output = data.Output
-	return r.callUndo(ctx, visit)
+	return r.callUndo(ctx, j, visit)
 }
 
-func (r *Runner) callUndo(ctx context.Context, v Visit) (err error) {
+func (r *Runner) callUndo(ctx context.Context, j job, v Visit) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.conf.Timeout)
 	defer cancel()
+	defer r.begin(j, r.conf.Timeout)()
 	defer r.recovered(&err)
 	return r.handler.Undo(ctx, v)
 }

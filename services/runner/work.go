@@ -23,10 +23,6 @@ const (
 	CodeOutput = "output" // the output is no JSON, or too large
 )
 
-// poisonMargin is how many deliveries beyond its retries a visit gets before
-// it is failed without being run: a delivery is lost to a restart now and then.
-const poisonMargin = 3
-
 const maxPause = time.Minute
 
 // pause returns how long to wait after an attempt: exponential, with jitter.
@@ -47,8 +43,10 @@ type job struct {
 	vars       saga.Vars       // what the step's inputs are taken from
 	context    json.RawMessage // an object: the outputs of the steps before, by step
 	unread     error           // why the context cannot be read from what came before
+	delivery   *events.Delivery
 	attempt    int
 	again      bool // see [events.Delivery]
+	folded     bool // the history says which visit it is
 }
 
 // handle does what a delivery asks for. After an error it must come again.
@@ -67,20 +65,25 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	if e.Slot.Kind == events.Undo {
 		return r.undo(ctx, definition, d)
 	}
-	jobs, err := r.jobs(ctx, definition, e)
+	jobs, err := r.jobs(ctx, definition, e, false)
 	if err != nil {
 		return err
 	}
 	for _, j := range jobs {
-		j.attempt, j.again = d.Attempt, d.Again
-		if d.Bad != nil { // what it opened is open for all readers, so it must be decided
-			j.unread = d.Bad
-		}
-		if err := r.do(ctx, j); err != nil {
+		if err := r.do(ctx, j.of(d)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// of returns the job with what the delivery of its cue says.
+func (j job) of(d *events.Delivery) job {
+	j.delivery, j.attempt, j.again = d, d.Attempt, d.Again
+	if d.Bad != nil { // what it opened is open for all readers, so it must be decided
+		j.unread = d.Bad
+	}
+	return j
 }
 
 // do does one visit and writes what became of it.
@@ -98,7 +101,7 @@ func (r *Runner) do(ctx context.Context, j job) error {
 	switch {
 	case err != nil:
 		result, data.Error = events.Failed, &events.Error{Code: CodeInput, Message: err.Error()}
-	case j.attempt > r.retries(j.node)+poisonMargin:
+	case j.attempt > r.retries(j.node)+r.conf.Crashes:
 		result, data.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", j.attempt)}
 	default:
 		data.Output, err = r.call(ctx, j, visit)
@@ -206,6 +209,7 @@ func (r *Runner) call(ctx context.Context, j job, v Visit) (output json.RawMessa
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	defer r.begin(j, timeout)()
 	defer r.recovered(&err)
 	if len(r.conf.Middleware) > 0 {
 		return r.callWrapped(ctx, j, v)
@@ -215,6 +219,12 @@ func (r *Runner) call(ctx context.Context, j job, v Visit) (output json.RawMessa
 		return nil, err
 	}
 	return marshal(out)
+}
+
+// begin notes that a handler is at work on a job, until the returned function
+// is called.
+func (r *Runner) begin(j job, timeout time.Duration) (end func()) {
+	return r.keeper.begin(j.delivery, call{slot: j.slot.ID(), until: time.Now().Add(timeout + r.conf.Drain)})
 }
 
 // mapped returns what the step puts out: what its handler returned or, if the
