@@ -18,8 +18,7 @@ func (c *Coordinator) Start(ctx context.Context, number int) (uint64, error) {
 	defer s.mu.Unlock()
 	if err := c.load(ctx, s); err != nil && !errors.Is(err, events.ErrNotFound) {
 		c.conf.Logger.Warn("snapshot left aside; the shard is read from its beginning", "shard", number, "error", err)
-		s.seq, s.saved, s.deadlines = 0, 0, nil
-		clear(s.documents)
+		s.empty()
 	}
 	target, err := c.log.Last(ctx, number)
 	if err != nil {
@@ -77,8 +76,10 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 			if err != nil {
 				return nil, nil, err
 			}
-			touched = append(touched, e.Slot.Document)
-			docs[e.Slot.Document] = doc
+			if doc != nil {
+				touched = append(touched, e.Slot.Document)
+				docs[e.Slot.Document] = doc
+			}
 		}
 		s.seq = seq
 	}
@@ -103,12 +104,15 @@ func (c *Coordinator) catchUp(s *shard) ([]task, []Touch) {
 	return c.decide(s, ids, time.Now()), c.touched(s.documents)
 }
 
+// foldOne folds an event into its document. It returns nil for a document that
+// was not submitted: nothing is decided about it, and all that is kept is that
+// there is something to read when it is.
 func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*document, error) {
 	id := e.Slot.Document
 	doc := s.documents[id]
 	if doc == nil {
 		var err error
-		if doc, err = c.open(ctx, e); err != nil {
+		if doc, err = c.open(ctx, s, e); err != nil {
 			return nil, err
 		}
 		s.documents[doc.id] = doc
@@ -125,6 +129,12 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 	if !ok {
 		s.deadlines.set(doc, time.Time{})
 		return doc, nil
+	}
+	if !state.Submitted() {
+		s.strays.add(id)
+		delete(s.documents, id)
+		s.deadlines.set(doc, time.Time{})
+		return nil, nil
 	}
 	if state.Phase() == saga.Ended {
 		delete(s.documents, id)
@@ -143,8 +153,9 @@ func (d *document) follows(e *events.Event) bool {
 }
 
 // open returns a document that is not in memory: a new one, or one that has
-// ended and that something late is said about.
-func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, error) {
+// ended and that something late is said about, or one that something was said
+// about too early.
+func (c *Coordinator) open(ctx context.Context, s *shard, e *events.Event) (*document, error) {
 	definition, err := c.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -158,7 +169,7 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 	}
 	// The id is a part of its message's subject, which is not to be kept for it.
 	doc := &document{id: events.DocumentID(strings.Clone(string(e.Slot.Document))), definition: definition, place: -1}
-	if e.Slot.Kind == events.Submitted {
+	if e.Slot.Kind == events.Submitted && !s.strays.has(e.Slot.Document) {
 		return doc, nil
 	}
 	history, err := c.history(ctx, e.Slot.Document)
@@ -172,7 +183,9 @@ func (c *Coordinator) open(ctx context.Context, e *events.Event) (*document, err
 		}
 	}
 	doc.keep(&state)
-	c.conf.Logger.Warn("late event", "event", e.ID(), "phase", state.Phase())
+	if e.Slot.Kind != events.Submitted {
+		c.conf.Logger.Warn("event of a document that is not open", "event", e.ID(), "phase", state.Phase())
+	}
 	return doc, nil
 }
 

@@ -281,6 +281,13 @@ type shard struct {
 	live      bool
 	documents map[events.DocumentID]*document
 	deadlines deadlines
+	strays    strays
+}
+
+// empty forgets all documents. The caller holds mu.
+func (s *shard) empty() {
+	s.seq, s.saved, s.deadlines, s.strays = 0, 0, nil, strays{}
+	clear(s.documents)
 }
 
 // A document is the state of an open document. It is kept in its binary form,

@@ -195,9 +195,8 @@ func (c *Coordinator) forget(ctx context.Context, number int) {
 	c.forgotten(last, s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live, s.seq, s.saved = false, 0, 0
-	clear(s.documents)
-	s.deadlines = nil
+	s.live = false
+	s.empty()
 }
 
 // stop stops leading a shard and gives its lease back.

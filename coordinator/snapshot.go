@@ -14,8 +14,9 @@ import (
 // A snapshot is: one byte of format, the sequence it holds (8 bytes), and for
 // each open document five strings with their lengths before them: id,
 // definition, version, state, and the source of its submission if it was
-// called. Of a document that was set aside there is only the id. All numbers are
-// big endian or uvarint.
+// called. Of a document that was set aside there is only the id; without an id,
+// the second string has the bits of the strays. All numbers are big endian or
+// uvarint.
 const snapshotFormat = 2
 
 var errBadSnapshot = errors.New("not a snapshot of this coordinator")
@@ -47,16 +48,24 @@ func (s *shard) encode(ahead uint64) (snapshot []byte, seq uint64) {
 	b := append(make([]byte, 0, 64+256*len(s.documents)), snapshotFormat)
 	b = binary.BigEndian.AppendUint64(b, s.seq)
 	for id, doc := range s.documents {
-		parts := []string{string(id), "", "0", "", ""} // set aside
-		if doc.definition != nil {
-			parts = []string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(doc.packed), doc.parent}
+		if doc.definition == nil { // set aside
+			b = appendEntry(b, [5]string{0: string(id), 2: "0"})
+			continue
 		}
-		for _, part := range parts {
-			b = binary.AppendUvarint(b, uint64(len(part)))
-			b = append(b, part...)
-		}
+		b = appendEntry(b, [5]string{string(id), doc.definition.Name, strconv.Itoa(doc.definition.Version), string(doc.packed), doc.parent})
+	}
+	if bits := s.strays.encode(); len(bits) > 0 {
+		b = appendEntry(b, [5]string{1: string(bits)})
 	}
 	return b, s.seq
+}
+
+func appendEntry(b []byte, parts [5]string) []byte {
+	for _, part := range parts {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return b
 }
 
 // load reads the shard's snapshot. The caller holds the shard's lock.
@@ -69,7 +78,7 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 		return errBadSnapshot
 	}
 	seq := binary.BigEndian.Uint64(b[1:])
-	clear(s.documents)
+	s.empty()
 	for b = b[9:]; len(b) > 0; {
 		var parts [5]string
 		for i := range parts {
@@ -79,13 +88,7 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 			}
 			parts[i], b = string(b[used:used+int(n)]), b[used+int(n):]
 		}
-		if parts[1] == "" {
-			if err := c.reopen(ctx, s, events.DocumentID(parts[0]), seq); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := c.loadOne(ctx, s, parts); err != nil {
+		if err := c.loadOne(ctx, s, parts, seq); err != nil {
 			return err
 		}
 	}
@@ -93,7 +96,14 @@ func (c *Coordinator) load(ctx context.Context, s *shard) error {
 	return nil
 }
 
-func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [5]string) error {
+// loadOne takes an entry of a snapshot that ends at seq.
+func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [5]string, seq uint64) error {
+	switch {
+	case parts[0] == "":
+		return s.strays.decode([]byte(parts[1]))
+	case parts[1] == "":
+		return c.reopen(ctx, s, events.DocumentID(parts[0]), seq)
+	}
 	version, err := strconv.Atoi(parts[2])
 	if err != nil {
 		return errBadSnapshot

@@ -175,6 +175,10 @@ func (s *State) Phase() Phase {
 	return Running
 }
 
+// Submitted reports whether the document was submitted: events may be read of
+// one that was not.
+func (s *State) Submitted() bool { return s.submitted }
+
 // Visits returns how many visits the state holds.
 func (s *State) Visits() int { return int(s.count) }
 
