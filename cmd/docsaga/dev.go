@@ -96,6 +96,7 @@ func (a *app) children(nats, dir, http string) map[string][]string {
 	given("clamd", a.settings.clamd)
 	given("keys", a.settings.keys)
 	given("root", strings.Join(a.settings.roots, ","))
+	given("max-waiting", strconv.FormatUint(a.settings.maxWaiting, 10))
 	given("max-bytes", strconv.FormatInt(a.settings.maxBytes, 10))
 	shared = append(shared, a.settings.tuning.arguments()...)
 	children := map[string][]string{

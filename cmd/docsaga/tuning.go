@@ -41,6 +41,9 @@ type tuning struct {
 	forms     []string
 	templates []string
 	strict    bool
+	// every service
+	retries int
+	crashes int
 }
 
 func (t *tuning) flags(f *pflag.FlagSet) {
@@ -60,6 +63,8 @@ func (t *tuning) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&t.rules, "rules", nil, "YAML file with more rules for invoices (repeatable)")
 	f.StringSliceVar(&t.forms, "forms", nil, "YAML file with schemas of PDF forms (repeatable)")
 	f.StringSliceVar(&t.templates, "templates", nil, "YAML file with templates for the text of known issuers (repeatable)")
+	f.IntVar(&t.retries, "retries", 5, "attempts of a visit, where its definition does not say")
+	f.IntVar(&t.crashes, "crashes", 3, "deliveries of a visit beyond its retries that may kill their worker, or never return, before it is failed without being run")
 	f.BoolVar(&t.strict, "strict", false, "reject an invoice for a broken rule that would only warn")
 }
 
