@@ -63,7 +63,8 @@ faults-bugs: build ## seed bugs, each of which verify must catch; under a minute
 
 .PHONY: faults faults-short faults-bugs bin/faults
 bin/faults:
-	$(GO) build -o bin/faults ./test/faults
+	$(GO) run ./test/faults/shift bin/overlay
+	$(GO) build -overlay bin/overlay/overlay.json -tags shiftedclock -o bin/faults ./test/faults
 
 run: ## run the samples through everything
 	$(GO) run ./cmd/docsaga run

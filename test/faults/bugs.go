@@ -42,7 +42,7 @@ func crashingAt(point string) func(context.Context, *trial) int {
 	return func(ctx context.Context, t *trial) int {
 		n := 0
 		for ctx.Err() == nil {
-			n += crashOnce(ctx, t, point, 1+t.rng.IntN(3))
+			n += crashOnce(ctx, t.sys.parts[steps()[t.rng.IntN(3)]], crashAt(point, 1+t.rng.IntN(hits)))
 		}
 		return n
 	}

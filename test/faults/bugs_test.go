@@ -3,7 +3,6 @@
 package main
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/docsaga/docsaga/services/runner"
@@ -21,8 +20,7 @@ func TestEachBugNamesWhatCatchesIt(t *testing.T) {
 }
 
 func TestEffectsDoubleWithoutTheBarrier(t *testing.T) {
-	dir := t.TempDir()
-	s, err := openService(t.Context(), dir, "a", &crash{})
+	s, err := openService(t.Context(), t.TempDir(), "a", &crash{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +31,7 @@ func TestEffectsDoubleWithoutTheBarrier(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if left, err := effects(t.Context(), filepath.Join(dir, "a.db")); err != nil || len(left) != 2 {
+	if left, err := effects(t.Context(), s.db); err != nil || len(left) != 2 {
 		t.Errorf("effects %v (error %v), want two", left, err)
 	}
 }

@@ -28,21 +28,28 @@ type client struct {
 
 	mu       sync.Mutex
 	record   []verify.Submission
-	open     map[events.DocumentID]bool // in the log, and not ended
+	open     map[events.DocumentID]time.Time // in the log since, and not ended
 	ended    map[events.DocumentID]bool
-	redone   int // events that say that something was done again, or not as usual
+	aside    time.Duration // the longest that a document which kills its worker took to end
+	reads    []verify.Reading
+	unread   int     // answers that did not come
+	reader   *reader // nil if nobody reads
+	redone   int     // events that say that something was done again, or not as usual
 	watching sync.WaitGroup
 }
 
-func newClient(ctx context.Context, url string) (*client, func(), error) {
-	p := part{url: url}
-	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
+func newClient(ctx context.Context, sys *system) (*client, func(), error) {
+	p := part{url: sys.url}
+	ready, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	log, done, err := p.open(ready, "client")
 	if err != nil {
 		return nil, nil, fmt.Errorf("the system does not start: %w", err)
 	}
-	c := &client{log: log, open: make(map[events.DocumentID]bool), ended: make(map[events.DocumentID]bool)}
+	c := &client{log: log, open: make(map[events.DocumentID]time.Time), ended: make(map[events.DocumentID]bool)}
+	if sys.server != "" {
+		c.reader = newReader(sys.server)
+	}
 	definitions := catalog.New(log)
 	c.operator = verbs.New(log, definitions)
 	for { // the broker deploys the definition after it has made the log
@@ -68,26 +75,37 @@ func (c *client) watch(ctx context.Context) {
 						break
 					}
 					at = batch[len(batch)-1].Event.Position
-					c.saw(batch)
+					c.saw(ctx, batch)
 				}
 			}
 		})
 	}
 }
 
-func (c *client) saw(batch []events.Delivery) {
+func (c *client) saw(ctx context.Context, batch []events.Delivery) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range batch {
-		slot := batch[i].Event.Slot
+		e := &batch[i].Event
+		id := e.Slot.Document
 		switch {
-		case slot.Kind == events.Ended:
-			delete(c.open, slot.Document)
-			c.ended[slot.Document] = true
-		case slot.Document != "" && !c.ended[slot.Document]:
-			c.open[slot.Document] = true
+		case e.Slot.Kind == events.Ended:
+			if began, ok := c.open[id]; ok && harmful(id) {
+				c.aside = max(c.aside, e.At.Sub(began))
+			}
+			delete(c.open, id)
+			c.ended[id] = true
+			c.learned(ctx, id, e.Position)
+		case e.Slot.Kind == events.Changed: // of the system: it is no document
+		case id != "" && !c.ended[id] && c.open[id].IsZero():
+			c.open[id] = e.At
 		}
 	}
+}
+
+// harmful reports whether a document is there to do harm to others.
+func harmful(id events.DocumentID) bool {
+	return strings.HasPrefix(string(id), fatePoison+"-") || strings.HasPrefix(string(id), fateToxic+"-")
 }
 
 // left returns how many documents are accepted or in the log, and not ended.
@@ -96,19 +114,20 @@ func (c *client) left() int {
 	defer c.mu.Unlock()
 	n := len(c.open)
 	for _, s := range c.record {
-		if s.Answered && !c.open[s.Document] && !c.ended[s.Document] {
+		if s.Answered && c.open[s.Document].IsZero() && !c.ended[s.Document] {
 			n++
 		}
 	}
 	return n
 }
 
-// submit submits documents over a time, each with a fate by its share.
-func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, documents int, over time.Duration) error {
+// submit submits documents over a time, each with a fate by its share, and
+// goes on at that pace while more is open.
+func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, documents int, over time.Duration, more <-chan struct{}) error {
 	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(64)
+	g.SetLimit(atOnce)
 	began := time.Now()
-	for i := range documents {
+	for i := 0; i < documents || isOpen(more); i++ {
 		fate := s.fate(rng)
 		id := events.DocumentID(fmt.Sprintf("%s-%s-%05d", fate, s.name, i))
 		if due := began.Add(over * time.Duration(i) / time.Duration(documents)); over > 0 {
@@ -119,7 +138,9 @@ func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, docume
 		}
 		cancel := fate == fateCancel
 		g.Go(func() error {
-			c.submitOne(inner, id)
+			if stored, err := c.submitOne(inner, id, s.within); err == nil {
+				c.learned(ctx, id, stored.Position)
+			}
 			if cancel {
 				c.cancel(inner, id)
 			}
@@ -129,15 +150,29 @@ func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, docume
 	return g.Wait()
 }
 
-func (c *client) submitOne(ctx context.Context, id events.DocumentID) {
+// atOnce is how many submissions are under way at most.
+const atOnce = 64
+
+// isOpen reports whether a channel is there, and open.
+func isOpen(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return false
+	default:
+		return c != nil
+	}
+}
+
+func (c *client) submitOne(ctx context.Context, id events.DocumentID, within time.Duration) (events.Event, error) {
 	attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	_, err := c.log.Write(attempt, events.Event{
+	stored, err := c.log.Write(attempt, events.Event{
 		Slot: events.DocumentSlot("abc", 1, id, events.Submitted), Source: "/faults", Worker: string(id), Time: time.Now(), Data: []byte(`{"output":{"n":1}}`),
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.record = append(c.record, verify.Submission{Document: id, Answered: err == nil})
+	c.record = append(c.record, verify.Submission{Document: id, Answered: err == nil, Poisoned: harmful(id), Within: within.Seconds()})
+	return stored, err
 }
 
 func (c *client) cancel(ctx context.Context, id events.DocumentID) {
@@ -174,16 +209,24 @@ func (c *client) mend(ctx context.Context) {
 	}
 }
 
-// lines returns the record as lines of JSON, and how many were accepted.
-func (c *client) lines() (raw []byte, submitted, accepted int) {
+// lines returns things as lines of JSON.
+func lines[T any](list []T) (raw []byte) {
+	for i := range list {
+		line, _ := json.Marshal(&list[i]) //nolint:errchkjson // nothing in it can fail
+		raw = append(append(raw, line...), '\n')
+	}
+	return raw
+}
+
+// records returns what was submitted and what was read, as lines of JSON, and
+// how many were submitted and accepted.
+func (c *client) records() (submissions, reads []byte, submitted, accepted int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.record {
-		line, _ := json.Marshal(s) //nolint:errchkjson // a string and a bool
-		raw = append(append(raw, line...), '\n')
-		if s.Answered {
+	for i := range c.record {
+		if c.record[i].Answered {
 			accepted++
 		}
 	}
-	return raw, len(c.record), accepted
+	return lines(c.record), lines(c.reads), len(c.record), accepted
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -17,23 +18,34 @@ import (
 func scenarios() []scenario {
 	usual := []string{fateOK, fateOK, fateOK, fateReject, fateRetry, fateFail, fateCancel}
 	return []scenario{
-		{name: "none", fates: usual, bitten: always},
+		{name: "none", fates: usual, reads: true, bitten: always},
 		{name: "kill-worker", fates: usual, during: killing(300*time.Millisecond, "a", "b", "c")},
 		{name: "kill-coordinator", fates: usual, during: killing(500*time.Millisecond, "coordinator-1", "coordinator-2")},
-		{name: "kill-broker", fates: usual, during: killing(1500*time.Millisecond, "broker")},
+		{name: "kill-server", fates: usual, reads: true, during: killing(time.Second, "server")},
+		{name: "kill-broker", fates: usual, reads: true, during: killing(1500*time.Millisecond, "broker")},
 		{name: "kill-anything", fates: usual, during: killing(400*time.Millisecond, "a", "b", "c", "coordinator-1", "coordinator-2", "broker")},
-		{name: "crash-points", fates: usual, during: crashing27},
+		{name: "kill-leader-of-3", fates: usual, replicas: 3, during: killingLeaders},
+		{name: "cut-leader-of-3", fates: usual, replicas: 3, during: cuttingLeaders(false)},
+		{name: "cut-leader-one-way", fates: usual, replicas: 3, during: cuttingLeaders(true)},
+		{name: "stop-leader-of-3", fates: usual, replicas: 3, during: pausingBrokers},
+		{name: "crash-points", fates: usual, during: crashingEverywhere},
 		{name: "stop-and-continue", fates: usual, during: pausing},
 		{name: "lost-acks", fates: usual, fault: faultLostAcks, bitten: tallied},
 		{name: "doubled-deliveries", fates: usual, fault: faultDoubled, bitten: tallied},
 		{name: "consumer-deleted", fates: usual, during: deletingConsumers},
 		{name: "setting-drifted", fates: usual, during: drifting},
 		{name: "two-coordinators", fates: usual, alone: true, bitten: tallied},
-		{name: "poison", fates: []string{fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fateOK, fatePoison}, documents: 60, bitten: deaths("b")},
+		{name: "poison", fates: append(slices.Repeat([]string{fateOK}, 38), fatePoison, fateToxic), documents: 120, reads: true, within: 10 * time.Second, bitten: deaths("a", "b")},
 		{name: "undo-fails", fates: []string{fateOK, fateUndo, fateIncident}, documents: 700, bitten: func(t *trial) int { return t.client.redone }},
 		{name: "late-success", fates: []string{fateOK, fateOK, fateOK, fateLate}, documents: 700, bitten: tallied},
 		{name: "late-without-barrier", fates: []string{fateOK, fateOK, fateLate}, fault: faultPlain, documents: 300, bitten: tallied},
-		{name: "database-down", fates: usual, during: locking},
+		{name: "database-locked", fates: usual, during: locking},
+		{name: "postgres", fates: usual, postgres: true, prepare: needsPostgres, during: databaseFlaps},
+		{name: "postgres-down", fates: usual, postgres: true, prepare: needsPostgres, during: databaseDown},
+		{name: "clock-of-services", fates: usual, prepare: needsClock, during: settingClocks("a", "b", "c", "coordinator-1", "coordinator-2"), bitten: tallied},
+		{name: "clock-of-broker", fates: usual, prepare: needsClock, during: settingClocks("broker"), bitten: tallied},
+		{name: "power-cut", fates: usual, prepare: ownDisk, during: cuttingPower},
+		{name: "power-cut-relaxed", fates: usual, relaxed: true, loses: true, prepare: ownDisk, during: cuttingPowerOnce},
 		{name: "disk-full", fates: usual, prepare: smallDisk, during: filling},
 		{name: "overload", fates: usual, overload: true, bitten: always},
 		{name: "all-down", fates: usual, during: allDown},
@@ -75,39 +87,6 @@ func killing(every time.Duration, names ...string) func(context.Context, *trial)
 		}
 		return n
 	}
-}
-
-// crashing27 makes workers crash at every point, at the first, second and
-// third time that they come there.
-func crashing27(ctx context.Context, t *trial) int {
-	n := 0
-	for hit := 1; ; hit = hit%3 + 1 {
-		for _, point := range points() {
-			if ctx.Err() != nil {
-				return n
-			}
-			n += crashOnce(ctx, t, point, hit)
-		}
-	}
-}
-
-// crashOnce starts a worker anew with a point at which it crashes, and waits
-// until it has, or for two seconds. It returns 1 if it has.
-func crashOnce(ctx context.Context, t *trial, point string, hit int) int {
-	p := t.sys.parts[steps()[t.rng.IntN(3)]]
-	before := p.next("-crash", crashAt(point, hit))
-	p.signal(syscall.SIGKILL)
-	for began := time.Now(); p.died() < before+2 && time.Since(began) < 2*time.Second; {
-		if !wait(ctx, 20*time.Millisecond) {
-			break
-		}
-	}
-	if p.died() >= before+2 {
-		return 1
-	}
-	p.next()
-	p.signal(syscall.SIGKILL) // it has not come to its point yet
-	return 0
 }
 
 // pausing stops a worker for longer than what it holds is waited for.

@@ -87,14 +87,14 @@ func TestEffectsDoNotDouble(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		left, err := effects(t.Context(), filepath.Join(dir, "a.db"))
+		left, err := effects(t.Context(), s.db)
 		if err != nil || len(left) != want {
 			t.Errorf("%q: effects %v (error %v), want %d", fault, left, err, want)
 		}
 		if err := s.Undo(t.Context(), v); err != nil {
 			t.Fatal(err)
 		}
-		if left, err = effects(t.Context(), filepath.Join(dir, "a.db")); err != nil || len(left) != 0 {
+		if left, err = effects(t.Context(), s.db); err != nil || len(left) != 0 {
 			t.Errorf("%q: after the undo: effects %v (error %v), want none", fault, left, err)
 		}
 		if err := s.db.Close(); err != nil {

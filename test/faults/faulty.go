@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"math/rand/v2"
 	"os"
@@ -147,16 +146,6 @@ func (nothing) Nak(time.Duration) error { return nil }
 
 // Working does nothing.
 func (nothing) Working() error { return nil }
-
-// points are where a worker can crash.
-func points() []string {
-	return []string{
-		"before-effect", "in-effect", "after-effect", "before-write", "after-write", "before-ack", "after-ack",
-		"before-undo", "after-undo",
-	}
-}
-
-func crashAt(point string, hit int) string { return fmt.Sprintf("%s:%d", point, hit) }
 
 // A tally counts in a file, so that no crash forgets it.
 type tally struct{ dir string }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -15,10 +16,10 @@ import (
 
 // A process is a part of the system, started again when it dies.
 type process struct {
-	name  string
-	args  []string
-	first []string // further arguments of its next start only
-	out   *os.File
+	program string // default this one
+	args    []string
+	first   []string // further arguments of its next start only
+	out     *os.File
 
 	mu     sync.Mutex
 	pid    int
@@ -31,16 +32,20 @@ func (p *process) keep(ctx context.Context) error {
 	// The kernel kills a child when the thread that started it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	self, err := os.Executable()
-	if err != nil {
-		return err
+	program := p.program
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		program = self
 	}
 	for ctx.Err() == nil {
 		p.mu.Lock()
 		hold := p.hold
 		p.mu.Unlock()
 		if !hold {
-			p.once(ctx, self)
+			p.once(ctx, program)
 		}
 		select {
 		case <-ctx.Done():
@@ -50,13 +55,12 @@ func (p *process) keep(ctx context.Context) error {
 	return nil
 }
 
-func (p *process) once(ctx context.Context, self string) {
-	args := append([]string{"role", p.name}, p.args...)
+func (p *process) once(ctx context.Context, program string) {
 	p.mu.Lock()
-	args = append(args, p.first...)
+	args := append(slices.Clone(p.args), p.first...)
 	p.first = nil
 	p.mu.Unlock()
-	cmd := exec.CommandContext(ctx, self, args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

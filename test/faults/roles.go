@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go" //nolint:depguard // the connection of the broker itself
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/coordinator"
@@ -66,7 +68,11 @@ type part struct {
 	dir, url, addr string
 	fault          string
 	crash          string
-	alone          bool // a coordinator that asks for no leases
+	alone          bool   // a coordinator that asks for no leases
+	id             string // of the part in its system
+	relaxed        bool   // a broker that does not sync each write
+	cluster        string // where a broker of several listens for the others
+	routes         string // of the others, with commas between
 }
 
 // role is what the program does as a process of the system.
@@ -79,10 +85,17 @@ func role(ctx context.Context, name string, args []string) error {
 	f.StringVar(&p.fault, "fault", "", "")
 	f.StringVar(&p.crash, "crash", "", "")
 	f.BoolVar(&p.alone, "alone", false, "")
+	f.StringVar(&p.id, "id", name, "")
+	f.BoolVar(&p.relaxed, "relaxed", false, "")
+	f.StringVar(&p.cluster, "cluster", "", "")
+	f.StringVar(&p.routes, "routes", "", "")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if clockShifts {
+		go followClock(ctx, p.dir, p.id) // until the process ends
+	}
 	switch name {
 	case "broker":
 		return p.broker(ctx)
@@ -92,16 +105,13 @@ func role(ctx context.Context, name string, args []string) error {
 	return p.worker(ctx, name)
 }
 
-// broker keeps the log, and its anchor.
+// broker keeps the log, and its anchor if it keeps it alone.
 func (p *part) broker(ctx context.Context) error {
 	file := filepath.Join(p.dir, "anchor.json")
-	s, err := embedded.Start(embedded.Config{
-		Dir: filepath.Join(p.dir, "nats"), Addr: p.addr,
-		Before: func(dir string) error {
-			_, err := anchor.Check(dir, file)
-			return err
-		},
-	})
+	s, err := embedded.Start(p.brokerConfig(file))
+	if errors.Is(err, anchor.ErrDamaged) {
+		tally{p.dir}.add() // as it must, on a log that is shorter than its anchor
+	}
 	if err != nil {
 		return err
 	}
@@ -111,15 +121,17 @@ func (p *part) broker(ctx context.Context) error {
 		return err
 	}
 	defer nc.Close()
-	if err := natslog.Provision(ctx, nc, natslog.Config{Shards: shards}); err != nil {
-		return err
+	if p.cluster != "" && p.id != brokerName(0) {
+		<-ctx.Done() // the first one makes the log
+		return nil
 	}
-	log, err := natslog.Open(ctx, nc, natslog.Options{AckWait: ackWait})
+	log, err := p.makeLog(ctx, nc)
 	if err != nil {
 		return err
 	}
-	if _, err := catalog.Deploy(ctx, log, flow()); err != nil {
-		return err
+	if p.cluster != "" {
+		<-ctx.Done()
+		return nil
 	}
 	a, err := anchor.Open(file)
 	if err != nil {
@@ -129,6 +141,59 @@ func (p *part) broker(ctx context.Context) error {
 	g.Go(func() error { return a.Run(inner) })
 	g.Go(func() error { return feed.Run(inner, log, a) })
 	return g.Wait()
+}
+
+func (p *part) brokerConfig(file string) embedded.Config {
+	conf := embedded.Config{Dir: filepath.Join(p.dir, "nats"), Addr: p.addr, Durability: natslog.Strict}
+	if p.relaxed {
+		conf.Durability = natslog.Relaxed
+	}
+	if p.cluster != "" {
+		// Others are told of an address at which nobody is, so that they talk by
+		// the routes that they are given, and no other.
+		conf.Dir, conf.ServerName = filepath.Join(p.dir, p.id), p.id
+		conf.Cluster = &embedded.Cluster{Name: "faults", Addr: p.cluster, Advertise: "127.0.0.1:1"}
+		if p.routes != "" {
+			conf.Cluster.Routes = strings.Split(p.routes, ",")
+		}
+		return conf
+	}
+	conf.Before = func(dir string) error {
+		_, err := anchor.Check(dir, file)
+		return err
+	}
+	return conf
+}
+
+// makeLog makes the log and deploys the definition, if they are not there; of
+// several brokers, as soon as they have agreed on who leads.
+func (p *part) makeLog(ctx context.Context, nc *nats.Conn) (*natslog.Log, error) {
+	conf := natslog.Config{Shards: shards}
+	if p.cluster != "" {
+		conf.Replicas = 3
+	}
+	if p.relaxed {
+		conf.Durability = natslog.Relaxed
+	}
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 20*time.Second)
+		err := natslog.Provision(attempt, nc, conf)
+		var log *natslog.Log
+		if err == nil {
+			log, err = natslog.Open(attempt, nc, natslog.Options{AckWait: ackWait})
+		}
+		if err == nil {
+			_, err = catalog.Deploy(attempt, log, flow())
+		}
+		cancel()
+		if err == nil || p.cluster == "" {
+			return log, err
+		}
+		slog.Warn("the log is not there yet", "error", err)
+		if !wait(ctx, 200*time.Millisecond) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // open connects to the log, as long as that takes.

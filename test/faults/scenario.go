@@ -15,12 +15,18 @@ import (
 // A scenario is a fault, and the documents that meet it.
 type scenario struct {
 	name      string
-	fates     []string // each as likely as the others
-	documents int      // in the long form; default 1400
-	fault     string   // of every process; see faulty.go
-	alone     bool     // coordinators ask for no leases
-	overload  bool     // all documents at once
-	invariant int      // a seeded bug: which must be breached
+	fates     []string      // each as likely as the others
+	documents int           // in the long form; default 1400
+	fault     string        // of every process; see faulty.go
+	alone     bool          // coordinators ask for no leases
+	replicas  int           // brokers that keep the log; default 1
+	relaxed   bool          // the log is not synced with each write
+	loses     bool          // documents must be lost, for that is what the fault shows
+	reads     bool          // docsaga's server runs, and is asked
+	postgres  bool          // effects are in PostgreSQL
+	within    time.Duration // in which each document must end beside those that do harm
+	overload  bool          // all documents at once
+	invariant int           // a seeded bug: which must be breached
 	// prepare readies the system's directory before anything runs; what it
 	// returns undoes that. An error leaves the scenario out. It may be nil.
 	prepare func(dir string) (undo func(), err error)
@@ -38,6 +44,7 @@ type trial struct {
 	client  *client
 	rng     *rand.Rand // of the fault alone
 	docsaga string
+	short   bool
 }
 
 func (s *scenario) fate(rng *rand.Rand) string { return s.fates[rng.IntN(len(s.fates))] }
@@ -53,7 +60,10 @@ type result struct {
 	caught                                    map[int]int   // breaches by invariant
 	first                                     string        // the first breach
 	err                                       error
-	skipped                                   string // why it was left out
+	skipped                                   string        // why it was left out
+	loses                                     bool          // documents must be lost
+	reads                                     int           // answers that were compared
+	aside                                     time.Duration // until a document that kills its worker ended, at most
 }
 
 // patience is how long documents may take to end once the fault has stopped.
@@ -61,7 +71,7 @@ const patience = 30 * time.Second
 
 // run runs the scenario in a directory of its own.
 func (s scenario) run(ctx context.Context, o options) (r result) {
-	r = result{name: s.name, invariant: s.invariant, recovered: -1}
+	r = result{name: s.name, invariant: s.invariant, loses: s.loses, recovered: -1}
 	dir, err := os.MkdirTemp("", "docsaga-faults-")
 	if err != nil {
 		r.err = err
@@ -81,19 +91,19 @@ func (s scenario) run(ctx context.Context, o options) (r result) {
 		}
 		defer undo()
 	}
-	sys, err := start(ctx, dir, &s)
+	sys, err := start(ctx, dir, &s, o.docsaga)
 	if err != nil {
 		r.err = err
 		return r
 	}
 	defer sys.end()
-	c, done, err := newClient(ctx, sys.url)
+	c, done, err := newClient(ctx, sys)
 	if err != nil {
 		r.err = err
 		return r
 	}
 	defer done()
-	t := &trial{scenario: &s, sys: sys, client: c, docsaga: o.docsaga, rng: rand.New(rand.NewPCG(o.seed, 1))} //nolint:gosec // it must repeat
+	t := &trial{scenario: &s, sys: sys, client: c, docsaga: o.docsaga, short: o.short, rng: rand.New(rand.NewPCG(o.seed, 1))} //nolint:gosec // it must repeat
 	watch, stop := context.WithCancel(ctx)
 	defer c.watching.Wait()
 	defer stop()
@@ -116,29 +126,36 @@ func (t *trial) load(ctx context.Context, o options, r *result) error {
 	if o.short {
 		documents, over = max(60, documents/10), 4*time.Second
 	}
-	documents = int(float64(documents) * o.factor)
+	documents = max(1, int(float64(documents)*o.factor))
 	if t.overload {
 		documents, over = 3*documents, 0
 	}
 	during, stop := context.WithCancel(ctx)
-	bites := make(chan int, 1)
+	defer stop()
+	bites, more := 0, make(chan struct{})
 	go func() {
-		n := 0
+		defer close(more)
 		if t.during != nil {
-			n = t.during(during, t)
+			bites = t.during(during, t)
 		}
-		bites <- n
 	}()
-	err := t.client.submit(ctx, rand.New(rand.NewPCG(o.seed, 2)), t.scenario, documents, over) //nolint:gosec // it must repeat
+	submitting := more
+	if t.during == nil {
+		submitting = nil
+	}
+	enough := time.AfterFunc(over, stop)
+	err := t.client.submit(ctx, rand.New(rand.NewPCG(o.seed, 2)), t.scenario, documents, over, submitting) //nolint:gosec // it must repeat
+	enough.Stop()
 	stop()
-	r.bites = <-bites
+	<-more
+	r.bites = bites
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	wait := patience
-	if o.bugs {
-		wait = 12 * time.Second // some bugs never let a document end
+	if o.bugs || t.loses {
+		wait = 12 * time.Second // some documents will never end
 	}
 	for t.client.left() > 0 && time.Since(began) < wait {
 		select {
@@ -158,8 +175,6 @@ func (t *trial) judge(ctx context.Context, r *result) error {
 	if t.bitten != nil {
 		r.bites += t.bitten(t)
 	}
-	lines, submitted, accepted := t.client.lines()
-	r.documents, r.accepted = submitted, accepted
 	// An effect may be undone a moment after the end, by the loser of a slot.
 	select {
 	case <-ctx.Done():
@@ -167,7 +182,9 @@ func (t *trial) judge(ctx context.Context, r *result) error {
 		// late documents need as long
 	case <-t.settled(ctx):
 	}
-	found, err := t.sys.verify(ctx, t.docsaga, lines)
+	submissions, reads, submitted, accepted := t.client.records()
+	r.documents, r.accepted, r.aside = submitted, accepted, t.client.aside
+	found, err := t.sys.verify(ctx, t.docsaga, submissions, reads)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
@@ -175,6 +192,7 @@ func (t *trial) judge(ctx context.Context, r *result) error {
 		r.ended += n
 	}
 	r.caught = make(map[int]int)
+	r.reads = found.Findings[8].Checked
 	for _, f := range found.Findings {
 		if f.Breaches > 0 {
 			r.caught[f.Invariant] = f.Breaches

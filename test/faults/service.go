@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,39 +27,70 @@ const (
 	fateFail     = "fail"     // c fails for good
 	fateUndo     = "undo"     // rejected at c, and the undo of a fails at first
 	fateLate     = "late"     // b takes longer than its deadline, and then succeeds
-	fatePoison   = "poison"   // kills the worker of b every time
+	fatePoison   = "poison"   // kills the worker of b every time, until its deadline
+	fateToxic    = "toxic"    // kills the worker of a every time, until it was handed out too often
 	fateCancel   = "cancel"   // cancelled while under way
 	fateIncident = "incident" // rejected at c, and the first command to undo a fails for good
 )
 
 // A service has effects: a row for each visit, twice if it is done twice.
 type service struct {
-	db    *sql.DB
-	crash *crash
-	fault string // of faulty.go
-	bites tally
+	db     *sql.DB
+	shared bool // it is a server, which may be down
+	crash  *crash
+	fault  string // of faulty.go
+	bites  tally
 
 	mu       sync.Mutex
 	commands map[string]int // to undo, by document
 }
 
 func openService(ctx context.Context, dir, name string, crash *crash) (*service, error) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, name+".db")+"?_txlock=immediate&_pragma=busy_timeout(1000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
+	db, shared, err := openEffects(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
-	err = barrier.Migrate(ctx, db)
-	if err == nil {
-		_, err = db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS effects (document TEXT, step TEXT, visit INTEGER)`)
-	}
-	if err == nil {
-		_, err = db.ExecContext(ctx, `CREATE INDEX IF NOT EXISTS effects_of ON effects (document, step)`)
+	for {
+		if err = migrate(ctx, db); err == nil || !shared {
+			break
+		}
+		// It may be down, or somebody else is making the same tables.
+		if !wait(ctx, 100*time.Millisecond) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &service{db: db, crash: crash, bites: tally{dir}, commands: make(map[string]int)}, nil
+	return &service{db: db, shared: shared, crash: crash, bites: tally{dir}, commands: make(map[string]int)}, nil
+}
+
+// openEffects opens the service's own SQLite file, or the PostgreSQL that the
+// services of the system share, if there is one.
+func openEffects(dir, name string) (db *sql.DB, shared bool, err error) {
+	if where, err := os.ReadFile(databaseFile(dir)); err == nil { //nolint:gosec // our own file
+		db, err := sql.Open("pgx", string(where))
+		if err == nil {
+			db.SetMaxOpenConns(8)
+		}
+		return db, true, err
+	}
+	db, err = sql.Open("sqlite", "file:"+filepath.Join(dir, name+".db")+"?_txlock=immediate&_pragma=busy_timeout(1000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, false, err
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	if err := barrier.Migrate(ctx, db); err != nil {
+		return err
+	}
+	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS effects (document TEXT, step TEXT, visit INTEGER)`)
+	if err == nil {
+		_, err = db.ExecContext(ctx, `CREATE INDEX IF NOT EXISTS effects_of ON effects (document, step)`)
+	}
+	return err
 }
 
 func fate(v runner.Visit) string {
@@ -69,7 +101,7 @@ func fate(v runner.Visit) string {
 // Do leaves an effect.
 func (s *service) Do(ctx context.Context, v runner.Visit) (any, error) {
 	switch f := fate(v); {
-	case f == fatePoison && v.Step == "b":
+	case f == fatePoison && v.Step == "b", f == fateToxic && v.Step == "a":
 		s.crash.die()
 	case f == fateRetry && v.Step == "b" && v.Attempt < 3:
 		return nil, errors.New("not yet")
@@ -136,7 +168,18 @@ func (s *service) Undo(ctx context.Context, v runner.Visit) error {
 	return err
 }
 
+// within runs a transaction. If the database is a server it waits for it: that
+// a server is down is no fault of the document's.
 func (s *service) within(ctx context.Context, f func(tx *sql.Tx) error) error {
+	for {
+		err := s.attempt(ctx, f)
+		if err == nil || !s.shared || errors.Is(err, barrier.ErrUndone) || !wait(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+func (s *service) attempt(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -159,12 +202,7 @@ func (s *service) mended(v runner.Visit) bool {
 }
 
 // effects returns what is left in a database, as lines of JSON.
-func effects(ctx context.Context, path string) (lines []string, err error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+func effects(ctx context.Context, db *sql.DB) (lines []string, err error) {
 	rows, err := db.QueryContext(ctx, `SELECT document, step, visit FROM effects`)
 	if err != nil {
 		return nil, err

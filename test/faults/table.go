@@ -15,6 +15,12 @@ import (
 func (r *result) line() string {
 	s := fmt.Sprintf("%-20s %5d documents, %5d accepted, %5d ended, %d lost, %d doubled, %d breaches, bit %d times, recovered in %s",
 		r.name, r.documents, r.accepted, r.ended, r.lost, r.doubled, r.breaches, r.bites, r.seconds())
+	if r.reads > 0 {
+		s += fmt.Sprintf(", %d answers compared", r.reads)
+	}
+	if r.aside > 0 {
+		s += fmt.Sprintf(", what killed its worker was put aside in %.1fs", r.aside.Seconds())
+	}
 	if r.skipped != "" {
 		return fmt.Sprintf("%-20s LEFT OUT: %s", r.name, r.skipped)
 	}
@@ -36,6 +42,9 @@ func (r *result) seconds() string {
 
 // ok reports whether docsaga kept its word and the fault bit.
 func (r *result) ok() bool {
+	if r.loses {
+		return r.err == nil && r.caught[1] > 0 && r.bites > 0
+	}
 	return r.err == nil && r.breaches == 0 && r.lost == 0 && r.bites > 0 && r.accepted > 0 && r.recovered >= 0 && r.recovered < patience
 }
 
@@ -73,9 +82,15 @@ func printTable(w io.Writer, results []result, bugs bool) bool {
 		case !ok:
 			word = "BROKEN"
 		}
+		if r.loses && ok {
+			word = "ok: it loses, which 1 catches"
+		}
 		all = all && ok
 		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t\n",
 			r.name, r.bites, r.documents, r.accepted, r.ended, r.lost, r.doubled, r.breaches, r.invariants(), r.seconds(), word)
+		if r.loses {
+			continue // what it loses is what it is there to show
+		}
 		sum.documents, sum.accepted, sum.ended = sum.documents+r.documents, sum.accepted+r.accepted, sum.ended+r.ended
 		sum.lost, sum.doubled, sum.breaches = sum.lost+r.lost, sum.doubled+r.doubled, sum.breaches+r.breaches
 		sum.recovered = max(sum.recovered, r.recovered, 0*time.Second)

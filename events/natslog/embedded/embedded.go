@@ -47,6 +47,9 @@ type Cluster struct {
 	Name   string
 	Addr   string   // host:port for the other servers
 	Routes []string // nats://host:port of the other servers
+	// Advertise is the host:port that the other servers tell each other of this
+	// one; default Addr.
+	Advertise string
 }
 
 // A Server is a running server.
@@ -124,7 +127,7 @@ func (c Config) options() (*server.Options, error) {
 		if err != nil {
 			return nil, err
 		}
-		opts.Cluster = server.ClusterOpts{Name: c.Cluster.Name, Host: host, Port: port}
+		opts.Cluster = server.ClusterOpts{Name: c.Cluster.Name, Host: host, Port: port, Advertise: c.Cluster.Advertise}
 		opts.Routes = server.RoutesFromStr(strings.Join(c.Cluster.Routes, ","))
 	}
 	return opts, nil
