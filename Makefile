@@ -49,7 +49,7 @@ bench-peers: build ## measure docsaga, DBOS and River in turn on the same five e
 	@bin/peers compare
 
 e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
-	DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E|^TestAuditNames' -v
+	DOCSAGA_CHECK_EVENTS=true DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E|^TestAuditNames' -v
 
 faults: build bin/faults ## break docsaga on purpose, in every way we know, and verify; about ten minutes
 	bin/faults

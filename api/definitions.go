@@ -83,6 +83,9 @@ func (s *Server) registerDefinitions() {
 			return &definitionOutput{Body: View(d)}, nil
 		})
 	o := op(Viewer, http.MethodGet, "/v1/definitions/{name}/versions/{version}/diagram", "A definition as it was drawn, in BPMN 2.0")
+	o.Responses = map[string]*huma.Response{"200": {Description: "The drawing", Content: map[string]*huma.MediaType{
+		"application/xml": {Schema: &huma.Schema{Type: "string"}},
+	}}}
 	huma.Register(s.api, o, func(ctx context.Context, in *definitionInput) (*rawOutput, error) {
 		drawn, err := s.system.Target.Definition(ctx, in.Name, in.Version)
 		if err != nil {

@@ -47,6 +47,7 @@ func New(system System, hub *Hub, conf Config) *Server {
 	about.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}}
 	about.Security = []map[string][]string{{"key": {}}}
 	s.api = humago.New(s.mux, about)
+	describe(about.Components.Schemas)
 	s.api.UseMiddleware(s.allow)
 	for _, register := range []func(){
 		s.registerDocuments, s.registerHistory, s.registerSubmit, s.registerFiles,
@@ -54,9 +55,12 @@ func New(system System, hub *Hub, conf Config) *Server {
 	} {
 		register()
 	}
+	nullable(about.Components.Schemas, "Document", "stop")
 	s.mux.HandleFunc("GET /docs", s.docs)
 	s.mux.HandleFunc("GET /docs.css", docsStyle)
 	s.mux.HandleFunc("GET /asyncapi.json", s.asyncAPI)
+	s.mux.HandleFunc("GET /schemas", s.schemas)
+	s.mux.HandleFunc("GET /schemas/{name}", s.schema)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problem(w, r, http.StatusNotFound) })
 	return s
 }

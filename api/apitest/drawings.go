@@ -2,6 +2,7 @@ package apitest
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/projections"
@@ -76,7 +77,8 @@ func (s *System) submitTo(definition, drawn string, id events.DocumentID, input 
 		s.t.Fatal(err)
 	}
 	_, err := s.Log.Write(s.t.Context(), events.Event{
-		Slot: events.DocumentSlot(definition, 1, id, events.Submitted), Source: "/test", Worker: "test", Data: []byte(`{"output":` + input + `}`),
+		Slot: events.DocumentSlot(definition, 1, id, events.Submitted), Source: "/test", Worker: "test", Time: time.Now().UTC().Truncate(time.Millisecond),
+		Data: []byte(`{"output":` + input + `}`),
 	})
 	if err != nil {
 		s.t.Fatal(err)

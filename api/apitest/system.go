@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/memlog"
+	"github.com/docsaga/docsaga/events/schema"
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/saga/catalog"
@@ -43,7 +45,7 @@ type System struct {
 // pdf-validation.
 func Start(t testing.TB) *System {
 	t.Helper()
-	log := memlog.New(memlog.Config{})
+	log := memlog.New(memlog.Config{Check: schema.Check})
 	status, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "status.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +62,7 @@ func Start(t testing.TB) *System {
 	}
 	notices := memlog.NewNotices()
 	s.Notices = notices
-	outside, err := flows.New(log, definitions, notices, flows.Config{Poll: 10 * time.Millisecond})
+	outside, err := flows.New(log, definitions, notices, flows.Config{Poll: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,10 +126,14 @@ func (s *System) Undone(id events.DocumentID, step events.StepID, again int, res
 func (s *System) write(slot events.Slot, result events.Result, data string) events.Position {
 	s.t.Helper()
 	slot.Definition, slot.Version = "pdf-validation", 1
-	e, err := s.Log.Write(s.t.Context(), events.Event{
+	e := events.Event{
 		Slot: slot, Result: result, Source: events.SourceService(string(slot.Step)), Time: time.Now().UTC().Truncate(time.Millisecond),
-		Cause: string(slot.Document) + ".document.1.submitted", Worker: "test", Data: []byte(data),
-	})
+		Worker: "test", Data: []byte(data),
+	}
+	if slot.Kind != events.Submitted {
+		e.Cause = string(slot.Document) + ".document.1.submitted"
+	}
+	e, err := s.Log.Write(s.t.Context(), e)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -95,6 +95,9 @@ func (a *app) children(nats, dir, http string) map[string][]string {
 	given("policy", a.settings.policy)
 	given("clamd", a.settings.clamd)
 	given("keys", a.settings.keys)
+	if a.settings.checked {
+		shared = append(shared, "--check-events")
+	}
 	given("root", strings.Join(a.settings.roots, ","))
 	given("max-waiting", strconv.FormatUint(a.settings.maxWaiting, 10))
 	given("max-bytes", strconv.FormatInt(a.settings.maxBytes, 10))

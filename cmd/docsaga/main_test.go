@@ -18,8 +18,12 @@ import (
 )
 
 // TestMain lets the test binary be the program: pools of PDF readers and
-// dev --processes start it again with arguments. No test may leave a goroutine.
+// dev --processes start it again with arguments. Whatever a test writes into a
+// log must be as its schema says. No test may leave a goroutine.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("DOCSAGA_CHECK_EVENTS", "true"); err != nil {
+		panic(err)
+	}
 	if len(os.Args) > 1 && (os.Args[1] == pdfium.WorkerCommand || os.Getenv("DOCSAGA_TEST_MAIN") != "") {
 		main()
 	}

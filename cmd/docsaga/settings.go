@@ -36,6 +36,7 @@ type settings struct {
 	clamd      string
 	keys       string
 	maxWaiting uint64
+	checked    bool // what is written is as its schema says
 	tuning     tuning
 	logger     *slog.Logger
 }
@@ -58,6 +59,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.policy, "policy", "", "YAML file: what the security service does about each finding")
 	f.StringVar(&s.keys, "keys", "", "file with the keys of the HTTP API, a line each, as docsaga key makes them")
 	f.Uint64Var(&s.maxWaiting, "max-waiting", admission.DefaultMost, "documents that may wait for one service; more are refused as busy, 0 for never")
+	f.BoolVar(&s.checked, "check-events", false, "refuse to write an event that is not as its JSON Schema says")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
 	s.tuning.flags(f)
 }

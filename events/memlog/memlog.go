@@ -23,12 +23,16 @@ const followBatch = 500
 type Config struct {
 	Shards  int           // default 4
 	AckWait time.Duration // default 30 s
+	// Check, if there is one, refuses events that are not as they should be;
+	// see package schema.
+	Check func(*events.Event) error
 }
 
 // A Log is a saga log. Its methods may be called at once.
 type Log struct {
 	shards      int
 	ackWait     time.Duration
+	check       func(*events.Event) error // or nil
 	files       *Files
 	definitions definitions
 
@@ -58,7 +62,7 @@ func New(conf Config) *Log {
 		conf.AckWait = 30 * time.Second
 	}
 	l := &Log{
-		shards: conf.Shards, ackWait: conf.AckWait, logs: make([][]message, conf.Shards),
+		shards: conf.Shards, ackWait: conf.AckWait, check: conf.Check, logs: make([][]message, conf.Shards),
 		slots: make(map[string]events.Position), subject: make(map[events.DocumentID][]events.Position),
 		queues: make(map[queueKey]*queue), changed: make(chan struct{}),
 	}
@@ -78,6 +82,11 @@ func (l *Log) Shards() int { return l.shards }
 func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if err := e.Check(); err != nil {
 		return events.Event{}, fmt.Errorf("memlog: write: %w", err)
+	}
+	if l.check != nil {
+		if err := l.check(&e); err != nil {
+			return events.Event{}, fmt.Errorf("memlog: write: %w: %w", err, events.ErrBadEvent)
+		}
 	}
 	if ctx.Err() != nil {
 		return events.Event{}, fmt.Errorf("memlog: write %s: %w", e.ID(), context.Cause(ctx))

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/seal"
 )
 
@@ -30,6 +31,9 @@ type Options struct {
 	Seal bool
 	// Master is the key that wraps the documents' keys, if they are wrapped.
 	Master *seal.Master
+	// Check, if there is one, refuses to write events that are not as they
+	// should be; see package schema.
+	Check func(*events.Event) error
 }
 
 // A Log is the saga log of one server. Its methods may be called at once.
@@ -39,6 +43,7 @@ type Log struct {
 	conf    Config
 	log     *slog.Logger
 	ackWait time.Duration
+	check   func(*events.Event) error // or nil
 
 	publisher   *publisher
 	writes      sync.Pool     // of *write
@@ -60,7 +65,7 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("natslog: open: %w", err)
 	}
-	l := &Log{nc: nc, js: js, conf: conf, log: opts.Logger, ackWait: opts.AckWait, room: make(chan struct{}, window)}
+	l := &Log{nc: nc, js: js, conf: conf, log: opts.Logger, ackWait: opts.AckWait, check: opts.Check, room: make(chan struct{}, window)}
 	if l.log == nil {
 		l.log = slog.Default()
 	}

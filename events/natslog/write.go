@@ -33,6 +33,11 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if err := e.Check(); err != nil {
 		return events.Event{}, fmt.Errorf("natslog: write: %w", err)
 	}
+	if l.check != nil {
+		if err := l.check(&e); err != nil {
+			return events.Event{}, fmt.Errorf("natslog: write: %w: %w", err, events.ErrBadEvent)
+		}
+	}
 	if ctx.Err() != nil {
 		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), context.Cause(ctx))
 	}
