@@ -24,7 +24,7 @@ const (
 	Viewer    Role = iota + 1 // read
 	Submitter                 // submit documents
 	Operating                 // cancel, retry, resolve, compensate
-	Admin                     // deploy definitions
+	Admin                     // deploy definitions, forget documents
 )
 
 // String returns the role's word.

@@ -90,16 +90,21 @@ func (s *Server) registerVerbs() {
 		VerbCompensate: "Give up an incident and undo what was done",
 	}
 	for _, verb := range Verbs() {
-		huma.Register(s.api, op(Operating, http.MethodPost, "/v1/documents/{document}/"+verb, summaries[verb]),
-			func(ctx context.Context, in *verbInput) (*verbOutput, error) {
-				e, err := s.system.Operator.Do(ctx, in.Body.command(ctx, verb, events.DocumentID(in.Document)))
-				if err != nil {
-					return nil, s.asProblem(err)
-				}
-				return &verbOutput{Position: e.Position.String(), Body: e}, nil
-			})
+		s.registerVerb(Operating, verb, summaries[verb])
 	}
+	s.registerVerb(Admin, VerbForget, "Erase what an ended document held, for ever")
 	huma.Register(s.api, op(Operating, http.MethodPost, "/v1/operations", "Do a verb for all documents that a filter selects"), s.bulk)
+}
+
+func (s *Server) registerVerb(role Role, verb, summary string) {
+	huma.Register(s.api, op(role, http.MethodPost, "/v1/documents/{document}/"+verb, summary),
+		func(ctx context.Context, in *verbInput) (*verbOutput, error) {
+			e, err := s.system.Operator.Do(ctx, in.Body.command(ctx, verb, events.DocumentID(in.Document)))
+			if err != nil {
+				return nil, s.asProblem(err)
+			}
+			return &verbOutput{Position: e.Position.String(), Body: e}, nil
+		})
 }
 
 func (s *Server) bulk(ctx context.Context, in *struct{ Body bulkBody }) (*bulkOutput, error) {

@@ -17,9 +17,10 @@ const (
 	VerbRetry      = "retry"      // do a failed step, or a failed undo, again
 	VerbResolve    = "resolve"    // decide a failed step by hand
 	VerbCompensate = "compensate" // give up an incident and undo the document
+	VerbForget     = "forget"     // erase what an ended document held, for ever
 )
 
-// Verbs returns all verbs.
+// Verbs returns the verbs that lead a document on; [VerbForget] is none of them.
 func Verbs() []string { return []string{VerbCancel, VerbRetry, VerbResolve, VerbCompensate} }
 
 // A Command is what a person wants done about a document.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/docsaga/docsaga/api"
 	"github.com/docsaga/docsaga/events"
@@ -51,9 +52,11 @@ type documentPage struct {
 	Timeline []timelineRow
 	Verbs    []string
 	Waiting  []events.StepID
-	Files    []api.FileEntry
-	Pictures []string
-	Kept     string
+	// Forgotten is when what it held was erased, nil if it was not.
+	Forgotten *time.Time
+	Files     []api.FileEntry
+	Pictures  []string
+	Kept      string
 }
 
 func (c *Console) document(w http.ResponseWriter, r *http.Request) error {
@@ -83,7 +86,7 @@ func (c *Console) documentPage(r *http.Request) (*documentPage, *saga.Definition
 	}
 	page := &documentPage{
 		Frame: c.frame(r, "Documents", string(id)), Moment: moment, ID: id, Name: now.Name,
-		Timeline: timeline(history), Verbs: verbs(now, api.PersonOf(r.Context()).Role), Waiting: waiting(now),
+		Timeline: timeline(history), Forgotten: now.ForgottenAt, Verbs: verbs(now, api.PersonOf(r.Context()).Role), Waiting: waiting(now),
 	}
 	page.Stream = c.streamOf("document", string(id))
 	page.Drawing = fmt.Sprintf("%sdefinitions/%s/%d/drawing.bpmn", c.conf.Base, now.Definition, now.Version)
@@ -209,6 +212,8 @@ func waiting(r *projections.Record) []events.StepID {
 // verbs returns what may be done about a document, by that role.
 func verbs(r *projections.Record, role api.Role) []string {
 	switch {
+	case role >= api.Admin && r.EndedAt != nil && r.ForgottenAt == nil:
+		return []string{api.VerbForget}
 	case role < api.Operating || projections.Terminal(r.State):
 		return nil
 	case len(waiting(r)) > 0:

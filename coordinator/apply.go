@@ -71,7 +71,7 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 		if batch[i].Bad != nil {
 			c.conf.Logger.Error("message is no event", "shard", s.number, "seq", seq, "error", batch[i].Bad)
 		}
-		if ok {
+		if ok && (e.Slot.Kind != events.Forgotten || s.documents[e.Slot.Document] != nil) { // else it had ended, as it must
 			doc, err := c.foldOne(ctx, s, e)
 			if err != nil {
 				return nil, nil, err

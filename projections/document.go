@@ -40,8 +40,9 @@ type Document struct {
 	SubmittedAt time.Time         `json:"submittedAt"`
 	UpdatedAt   time.Time         `json:"updatedAt"`
 	EndedAt     *time.Time        `json:"endedAt"`
-	Anomalies   int               `json:"anomalies,omitempty"` // events that fit nowhere
-	Position    events.Position   `json:"position"`            // of the last event that it follows from
+	ForgottenAt *time.Time        `json:"forgottenAt,omitempty"` // what it held is erased since then
+	Anomalies   int               `json:"anomalies,omitempty"`   // events that fit nowhere
+	Position    events.Position   `json:"position"`              // of the last event that it follows from
 }
 
 // At returns the steps that are open, each once.

@@ -133,7 +133,9 @@ const (
 )
 
 // Start returns where the projector is.
-func (r Resting) Start(ctx context.Context, number int) (uint64, error) { return r.p.Start(ctx, number) }
+func (r Resting) Start(ctx context.Context, number int) (uint64, error) {
+	return r.p.Start(ctx, number)
+}
 
 // Apply rests.
 func (r Resting) Apply(ctx context.Context, number int, batch []events.Delivery) error {

@@ -47,6 +47,10 @@ func (r *Record) apply(d *saga.Definition, e *events.Event, c *Changes) {
 		}
 	}
 	r.UpdatedAt, r.Position, r.touched = e.At, e.Position, true
+	if e.Slot.Kind == events.Forgotten {
+		r.Name, r.ForgottenAt = "", new(e.At)
+		c.Forgotten = append(c.Forgotten, e.Slot.Document)
+	}
 	switch {
 	case e.Slot.Definition != r.Definition || e.Slot.Version != r.Version:
 		r.Anomalies++ // a document follows the definition that it came with

@@ -49,8 +49,10 @@ type Changes struct {
 	Records  []*Record // their rows are to be replaced, but not Steps and Troubles
 	Steps    []StepRow
 	Troubles []Trouble
-	Tallies  map[Tally]int64 // to be added
-	Totals   map[Total]int64 // to be added; may be negative
+	// Forgotten are documents of which no former row may be left anywhere.
+	Forgotten []events.DocumentID
+	Tallies   map[Tally]int64 // to be added
+	Totals    map[Total]int64 // to be added; may be negative
 }
 
 // A StepRow is a step of a document.

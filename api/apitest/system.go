@@ -20,6 +20,7 @@ import (
 	"github.com/docsaga/docsaga/api"
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/coordinator/flows"
+	"github.com/docsaga/docsaga/coordinator/forget"
 	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
@@ -54,7 +55,7 @@ func Start(t testing.TB) *System {
 	s := &System{t: t, Log: log, Projector: projections.New(status, definitions), Hub: api.NewHub(log.Last)}
 	s.System = api.System{
 		Log: log, Files: log.Files(), Definitions: definitions, Target: log, Status: status, Positions: s.Projector,
-		Operator: operator{verbs.New(log, definitions)}, Records: &records{},
+		Operator: operator{verbs.New(log, definitions), forget.New(memory{log}, definitions)}, Records: &records{},
 		Tasks: tasks.New(log, definitions, &memlog.Claims{}),
 	}
 	if _, err := catalog.Deploy(t.Context(), log, s.Drawn()); err != nil {
@@ -206,8 +207,29 @@ func (s *System) Until(done func() bool) {
 	}
 }
 
+// memory is a log that forgets what is not in it.
+type memory struct{ *memlog.Log }
+
+// Messages is part of forget.Log.
+func (m memory) Messages(ctx context.Context, id events.DocumentID) ([]events.Delivery, error) {
+	history, err := m.History(ctx, id)
+	list := make([]events.Delivery, len(history))
+	for i, e := range history {
+		list[i] = events.Delivery{Event: e, Message: events.Message{Data: e.Data}}
+	}
+	return list, err
+}
+
+// Forget is part of forget.Log.
+func (m memory) Forget(ctx context.Context, id events.DocumentID) error {
+	return m.Files().Erase(ctx, id)
+}
+
 // operator does what people decide.
-type operator struct{ operator *verbs.Operator }
+type operator struct {
+	operator  *verbs.Operator
+	forgetter *forget.Forgetter
+}
 
 func command(c api.Command) verbs.Command {
 	v := verbs.Command{Verb: verbs.Verb(c.Verb), By: c.By, Step: c.Step, Result: c.Outcome, Output: c.Output}
@@ -218,7 +240,7 @@ func command(c api.Command) verbs.Command {
 }
 
 func unfit(err error) error {
-	if errors.Is(err, verbs.ErrUnfit) || errors.Is(err, verbs.ErrBadCommand) {
+	if errors.Is(err, verbs.ErrUnfit) || errors.Is(err, verbs.ErrBadCommand) || errors.Is(err, forget.ErrOpen) {
 		return fmt.Errorf("%w: %w", err, api.ErrNotNow)
 	}
 	return err
@@ -226,6 +248,10 @@ func unfit(err error) error {
 
 // Do is part of api.Operator.
 func (o operator) Do(ctx context.Context, c api.Command) (events.Event, error) {
+	if c.Verb == api.VerbForget {
+		done, err := o.forgetter.Do(ctx, c.Document, forget.Request{By: c.By, Partly: true}) // the log in memory seals nothing
+		return done.Event, unfit(err)
+	}
 	done, err := o.operator.Do(ctx, c.Document, command(c))
 	return done.Event, unfit(err)
 }

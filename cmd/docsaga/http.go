@@ -14,6 +14,7 @@ import (
 
 	"github.com/docsaga/docsaga/api"
 	"github.com/docsaga/docsaga/console"
+	"github.com/docsaga/docsaga/coordinator/forget"
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
@@ -27,10 +28,17 @@ import (
 const httpDrain = 5 * time.Second
 
 // operate does for the API what people decide.
-type operate struct{ operator *verbs.Operator }
+type operate struct {
+	operator  *verbs.Operator
+	forgetter *forget.Forgetter
+}
 
 // Do is part of api.Operator.
 func (o operate) Do(ctx context.Context, c api.Command) (events.Event, error) {
+	if c.Verb == api.VerbForget {
+		done, err := o.forgetter.Do(ctx, c.Document, forget.Request{By: c.By})
+		return done.Event, notNow(err)
+	}
 	done, err := o.operator.Do(ctx, c.Document, operatorCommand(c))
 	return done.Event, notNow(err)
 }
@@ -50,7 +58,7 @@ func operatorCommand(c api.Command) verbs.Command {
 }
 
 func notNow(err error) error {
-	if errors.Is(err, verbs.ErrUnfit) || errors.Is(err, verbs.ErrBadCommand) {
+	if errors.Is(err, verbs.ErrUnfit) || errors.Is(err, verbs.ErrBadCommand) || errors.Is(err, forget.ErrOpen) || errors.Is(err, forget.ErrPlain) {
 		return fmt.Errorf("%w: %w", err, api.ErrNotNow)
 	}
 	return err
@@ -135,7 +143,7 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	hub := api.NewHub(s.log.Last)
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
-		Operator: operate{verbs.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: s.gate(),
+		Operator: operate{verbs.New(s.log, s.catalog), forget.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: s.gate(),
 	}, hub, api.Config{Keys: keys, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {

@@ -143,6 +143,7 @@ Settings come from flags, then from DOCSAGA_* variables (DOCSAGA_NATS for
 	)
 	root.AddCommand(a.verifyCommand(), a.verifyFoldCommand(), a.tasksCommand(), a.messageCommand(), a.signalCommand(), a.rebuildCommand())
 	root.AddCommand(a.verbCommands()...)
+	root.AddCommand(a.forgetCommand())
 	root.AddCommand(a.evidenceCommands()...)
 	for _, cmd := range root.Commands() {
 		wrapArgs(cmd)

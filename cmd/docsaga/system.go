@@ -21,7 +21,6 @@ import (
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
-	"github.com/docsaga/docsaga/events/schema"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
 	"github.com/docsaga/docsaga/services/pdfium"
@@ -97,11 +96,11 @@ func (s *system) open(ctx context.Context, provision bool) error {
 			return err
 		}
 	}
-	options := natslog.Options{Logger: s.app.settings.logger}
-	if s.app.settings.checked {
-		options.Check = schema.Check
+	opts, err := s.app.logOptions()
+	if err != nil {
+		return err
 	}
-	log, err := natslog.Open(ctx, s.nc, options)
+	log, err := natslog.Open(ctx, s.nc, opts)
 	if err != nil {
 		return fmt.Errorf("open the saga log: %w", err)
 	}

@@ -68,6 +68,17 @@ func (l *Log) sealed(ctx context.Context, e *events.Event) ([]byte, error) {
 	return l.sealer.Seal(ctx, e)
 }
 
+// Forget makes what the log and the file store hold of a document unreadable for
+// ever: it destroys its key and erases its files. It may be called again.
+func (l *Log) Forget(ctx context.Context, document events.DocumentID) error {
+	if l.sealer != nil {
+		if err := l.sealer.Ring().Destroy(ctx, document); err != nil {
+			return fmt.Errorf("natslog: forget: %w", err)
+		}
+	}
+	return l.Files().Erase(ctx, document)
+}
+
 // Keys returns the keys of the log's documents.
 func (l *Log) Keys() *Keys { return &Keys{l} }
 

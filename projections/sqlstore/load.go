@@ -73,7 +73,7 @@ func (v view) load(ctx context.Context, ids []events.DocumentID) ([]*projections
 }
 
 const documentColumns = `id, shard, seq, definition, version, name, source, state, stopped, stop_step, stop_reason,
-	submitted_at, updated_at, ended_at, anomalies, folded`
+	submitted_at, updated_at, ended_at, forgotten_at, anomalies, folded`
 
 // documents returns records with their steps, without their troubles.
 func (v view) documents(ctx context.Context, where string, args ...any) ([]*projections.Record, error) {
@@ -86,10 +86,10 @@ func (v view) documents(ctx context.Context, where string, args ...any) ([]*proj
 		r := &projections.Record{Document: projections.Document{Steps: []projections.Step{}}}
 		var stop projections.Stop
 		var stopped bool
-		var seq, submitted, updated, ended int64
+		var seq, submitted, updated, ended, forgotten int64
 		var folded []byte
 		err := rows.Scan(&r.Document.Document, &r.Position.Shard, &seq, &r.Definition, &r.Version, &r.Name, &r.Source, &r.State,
-			&stopped, &stop.Step, &stop.Reason, &submitted, &updated, &ended, &r.Anomalies, &folded)
+			&stopped, &stop.Step, &stop.Reason, &submitted, &updated, &ended, &forgotten, &r.Anomalies, &folded)
 		if err != nil {
 			return err
 		}
@@ -99,6 +99,9 @@ func (v view) documents(ctx context.Context, where string, args ...any) ([]*proj
 		r.Position.Seq, r.SubmittedAt, r.UpdatedAt = uint64(seq), *moment(submitted), *moment(updated) //nolint:gosec // was one
 		if ended != 0 {
 			r.EndedAt = moment(ended)
+		}
+		if forgotten != 0 {
+			r.ForgottenAt = moment(forgotten)
 		}
 		records = append(records, r)
 		return r.Folded.UnmarshalBinary(folded)

@@ -42,6 +42,9 @@ func (s *Store) Rebuild(ctx context.Context, log Log, definitions projections.De
 	}
 	r := rebuild{s: s, log: log, old: active, prefix: next(active)}
 	report, err := r.run(ctx, definitions, accept)
+	if err == nil {
+		err = s.scrub(ctx)
+	}
 	if err != nil {
 		return report, fmt.Errorf("sqlstore: rebuild: %w", err)
 	}

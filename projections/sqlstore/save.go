@@ -54,6 +54,9 @@ func (s *Store) Save(ctx context.Context, c *projections.Changes) error {
 			return s.save(ctx, tx, prefix, c)
 		})
 	}
+	if err == nil {
+		err = s.scrub(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("sqlstore: save shard %d to %d: %w", c.Shard, c.To, err)
 	}
@@ -88,7 +91,7 @@ func (s *Store) save(ctx context.Context, tx *sql.Tx, prefix string, c *projecti
 			stop = *r.Stop
 		}
 		w.add(string(r.Document.Document), r.Position.Shard, int64(r.Position.Seq), r.Definition, r.Version, r.Name, r.Source, //nolint:gosec // a sequence
-			r.State, number(r.Stop != nil), string(stop.Step), stop.Reason, nanos(&r.SubmittedAt), nanos(&r.UpdatedAt), nanos(r.EndedAt),
+			r.State, number(r.Stop != nil), string(stop.Step), stop.Reason, nanos(&r.SubmittedAt), nanos(&r.UpdatedAt), nanos(r.EndedAt), nanos(r.ForgottenAt),
 			r.Anomalies, words(r), folded)
 	}
 	w.put(ctx, documents())
@@ -103,7 +106,10 @@ func (s *Store) save(ctx context.Context, tx *sql.Tx, prefix string, c *projecti
 	}
 	w.put(ctx, troubles())
 	w.counts(ctx, c)
-	return w.err
+	if w.err != nil || len(c.Forgotten) == 0 {
+		return w.err
+	}
+	return s.forget(ctx, tx, c.Forgotten)
 }
 
 // counts adds to the tables that count.
@@ -170,7 +176,7 @@ type table struct {
 func documents() table {
 	return table{name: "documents", key: []string{"id"}, columns: []string{
 		"shard", "seq", "definition", "version", "name", "source", "state", "stopped", "stop_step", "stop_reason",
-		"submitted_at", "updated_at", "ended_at", "anomalies", "words", "folded",
+		"submitted_at", "updated_at", "ended_at", "forgotten_at", "anomalies", "words", "folded",
 	}}
 }
 

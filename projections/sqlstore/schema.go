@@ -42,7 +42,7 @@ func (d dialect) bind(query string) string {
 
 // schemaVersion changes when tables or what is put into them does. A store
 // with another one begins a new set of tables, and the log is read anew.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // tables are the statements that make a set of tables. P is its prefix.
 func (d dialect) tables(prefix string) []string {
@@ -52,7 +52,7 @@ func (d dialect) tables(prefix string) []string {
 			id TEXT PRIMARY KEY, shard INTEGER NOT NULL, seq BIGINT NOT NULL,
 			definition TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL,
 			state TEXT NOT NULL, stopped INTEGER NOT NULL, stop_step TEXT NOT NULL, stop_reason TEXT NOT NULL,
-			submitted_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, ended_at BIGINT NOT NULL,
+			submitted_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, forgotten_at BIGINT NOT NULL,
 			anomalies INTEGER NOT NULL, words TEXT NOT NULL, folded BLOB NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS P_documents_time ON P_documents (submitted_at, id, words)`,
 		`CREATE INDEX IF NOT EXISTS P_documents_state ON P_documents (state, submitted_at, id)`,

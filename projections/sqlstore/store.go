@@ -33,6 +33,7 @@ type Store struct {
 
 	writing    sync.Mutex // one transaction at a time
 	statements map[statement]*sql.Stmt
+	unclean    bool // something was forgotten, and the files may still hold it
 
 	mu    sync.RWMutex
 	began map[int]string // prefix of the tables when the writer of a shard asked for its cursor
@@ -55,7 +56,11 @@ func Open(ctx context.Context, where string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: open: %w", err)
 	}
-	if err := s.migrate(ctx); err != nil {
+	err = s.migrate(ctx)
+	if err == nil {
+		s.unclean, err = s.isUnclean(ctx)
+	}
+	if err != nil {
 		_ = s.Close() // nothing was written
 		return nil, fmt.Errorf("sqlstore: open: %w", err)
 	}
@@ -71,7 +76,7 @@ func openSQLite(path string) (write, read *sql.DB, err error) {
 		return nil, nil, errors.New("the path of the SQLite file is empty")
 	}
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=temp_store(memory)&_pragma=cache_size(-32768)"
+		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=secure_delete(1)&_pragma=temp_store(memory)&_pragma=cache_size(-32768)"
 	if write, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return nil, nil, err
 	}

@@ -9,7 +9,8 @@
 // As there is only one row, a do and an undo that run at the same time wait
 // for each other, and one of them sees what the other wrote. The row goes from
 // do to undo and never back: an undo that comes before its do leaves the row
-// as a tombstone, which refuses the do.
+// as a tombstone, which refuses the do. A document that was forgotten has one as
+// a whole.
 //
 // It works on SQLite and on PostgreSQL at its default isolation or a higher
 // one. An error that is not [ErrUndone] means that the transaction must be
@@ -22,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/services/runner"
 )
 
@@ -60,19 +62,30 @@ func Migrate(ctx context.Context, db Conn) error {
 // [ErrUndone] if the visit was undone.
 func Do(ctx context.Context, tx Conn, v runner.Visit) (first bool, err error) {
 	first, err = insert(ctx, tx, v, stateDo)
-	if err != nil || first {
-		return first, wrap("do", v, err)
-	}
-	var state string
-	row := tx.QueryRowContext(ctx, `SELECT state FROM docsaga_barrier WHERE document = $1 AND step = $2 AND visit = $3`,
-		v.Document, v.Step, v.Number)
-	if err := row.Scan(&state); err != nil {
+	if err != nil {
 		return false, wrap("do", v, err)
 	}
-	if state == stateUndo {
+	var undone bool
+	row := tx.QueryRowContext(ctx, `SELECT count(*) > 0 FROM docsaga_barrier WHERE document = $1 AND state = 'undo'
+		AND (step = $2 AND visit = $3 OR step = 'document' AND visit = 0)`, v.Document, v.Step, v.Number)
+	if err := row.Scan(&undone); err != nil {
+		return false, wrap("do", v, err)
+	}
+	if undone {
 		return false, wrap("do", v, ErrUndone)
 	}
-	return false, nil
+	return first, nil
+}
+
+// Forget notes in tx that a document was forgotten: all its visits are undone,
+// for ever, and those too that come later. The caller removes its rows.
+func Forget(ctx context.Context, tx Conn, document events.DocumentID) error {
+	all := runner.Visit{Document: document, Step: events.StepDocument}
+	_, err := tx.ExecContext(ctx, `UPDATE docsaga_barrier SET state = 'undo' WHERE document = $1`, document)
+	if err == nil {
+		_, err = insert(ctx, tx, all, stateUndo)
+	}
+	return wrap("forget", all, err)
 }
 
 // Undo notes in tx that the visit is undone, for ever. It reports whether the

@@ -20,7 +20,9 @@ var ErrNotFound = errors.New("there is no such record")
 
 // A Store keeps records in a database. It may be used by several goroutines.
 type Store struct {
-	db *sql.DB
+	db     *sql.DB
+	sqlite bool
+	scrubs scrubber
 }
 
 // Open opens the database and brings its tables up to date. location is the
@@ -42,7 +44,7 @@ func Open(ctx context.Context, location string) (*Store, error) {
 		return nil, fmt.Errorf("records: open the %s database: %w", driver, err)
 	}
 	db.SetMaxOpenConns(4)
-	s := &Store{db}
+	s := &Store{db: db, sqlite: driver == "sqlite"}
 	if err := s.migrate(ctx, driver); err != nil {
 		return nil, errors.Join(fmt.Errorf("records: open the %s database: %w", driver, err), db.Close())
 	}
@@ -54,7 +56,7 @@ func Open(ctx context.Context, location string) (*Store, error) {
 func sqliteSource(path string) string {
 	options := url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"},
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
 }

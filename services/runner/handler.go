@@ -25,6 +25,14 @@ type Handler interface {
 	Undo(ctx context.Context, v Visit) error
 }
 
+// A Forgetter is a [Handler] that keeps something of documents outside of the
+// log and the file store, and erases it when one is forgotten.
+type Forgetter interface {
+	// Forget erases all that is kept of a document, for ever: what is done for
+	// it later must keep nothing. It may be called again.
+	Forget(ctx context.Context, document events.DocumentID) error
+}
+
 // A Visit is what a handler is asked to do or to undo.
 type Visit struct {
 	Document   events.DocumentID

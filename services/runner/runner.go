@@ -194,6 +194,13 @@ func (r *Runner) watch(ctx context.Context, cues, commands chan<- struct{}) erro
 			return err
 		}
 		c, m := d.Cues(r.service)
+		if _, forgets := r.handler.(Forgetter); forgets && len(c) > 0 {
+			forgotten := events.Pattern{Definition: d.Name, Version: d.Version, Step: events.StepDocument, Kind: events.Forgotten}
+			m = append(m, forgotten)
+			if err := r.log.Prepare(ctx, catalog.CommandQueue(r.service), []events.Pattern{forgotten}); err != nil {
+				return fmt.Errorf("runner: %w", err)
+			}
+		}
 		if len(c) > 0 && cues != nil {
 			close(cues)
 			cues = nil

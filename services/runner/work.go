@@ -62,7 +62,14 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("runner: %w", err)
 	}
-	if e.Slot.Kind == events.Undo {
+	switch {
+	case e.Slot.Kind == events.Forgotten:
+		return r.forget(ctx, e.Slot.Document)
+	case e.Erased():
+		return r.forget(ctx, e.Slot.Document) // it had ended before; an attempt that was cut off may have left something
+	case d.Bad == nil && events.IsSealed(e.Data):
+		return fmt.Errorf("runner: %s is sealed, and its key cannot be had", e.ID())
+	case e.Slot.Kind == events.Undo:
 		return r.undo(ctx, definition, d)
 	}
 	jobs, err := r.jobs(ctx, definition, e, false)
@@ -84,6 +91,18 @@ func (j job) of(d *events.Delivery) job {
 		j.unread = d.Bad
 	}
 	return j
+}
+
+// forget lets the handler erase what it keeps of a document.
+func (r *Runner) forget(ctx context.Context, document events.DocumentID) (err error) {
+	f, ok := r.handler.(Forgetter)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.conf.Timeout)
+	defer cancel()
+	defer r.recovered(&err)
+	return f.Forget(ctx, document)
 }
 
 // do does one visit and writes what became of it.
