@@ -6,7 +6,7 @@ LINT     = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 BENCHSTAT = $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint test golden soak bench bench-once bench-growth bench-peers e2e run cover build postgres clamd chromium tidy
+.PHONY: help check lint test golden soak bench bench-once bench-replay bench-growth bench-peers e2e run cover build postgres clamd chromium tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: ## run every micro-benchmark ten times and compare with bench.old.txt, if
 bench-once: ## run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 	$(GO) test -C bench ./...
+
+bench-replay: ## fill a log with a million events and replay them to /dev/null: events a second, processor time, memory
+	$(GO) test -run '^$$' -bench 'Replay$$' -benchtime 1000000x -timeout 60m ./cmd/docsaga
 
 bench-growth: build ## cost of a document by how many the log holds and how many are open; 8 GB of memory, half an hour
 	@for before in 10000 100000 1000000; do \

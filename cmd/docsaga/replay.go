@@ -148,8 +148,8 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	if err := checkTarget(o.to); err != nil {
 		return err
 	}
-	// What lives is small and bounded, and what dies is much: collect less often.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	// What lives is small and bounded, and what dies is much: collect seldom.
+	defer debug.SetGCPercent(debug.SetGCPercent(600))
 	if o.from != "" {
 		return a.replayArchive(ctx, o, q.Filter)
 	}
