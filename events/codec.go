@@ -18,6 +18,8 @@ const (
 	headerCause       = "ce-causationid"
 	headerWorker      = "ce-sagaworker"
 	headerTrace       = "traceparent"
+	headerSignature   = "ce-dssematerial"
+	headerSigned      = "ce-signedextattrs"
 
 	specVersion = "1.0"
 	contentType = "application/json"
@@ -42,12 +44,12 @@ type HeaderBuffer struct {
 	values [headers]string // one array behind all values
 }
 
-const headers = 10
+const headers = 12
 
 func headerNames() [headers]string {
 	return [headers]string{
 		headerSpecVersion, headerID, headerSource, headerType, headerSubject,
-		headerTime, headerContentType, headerCause, headerWorker, headerTrace,
+		headerTime, headerContentType, headerCause, headerWorker, headerTrace, headerSignature, headerSigned,
 	}
 }
 
@@ -58,7 +60,7 @@ func (b *HeaderBuffer) Fill(e *Event) (subject string, h Header) {
 	before := b.values
 	b.values = [headers]string{
 		specVersion, subject[len(subject)-e.Slot.idSize():], encodeValue(e.Source), e.Type(), string(e.Slot.Document),
-		e.Time.UTC().Format(timeLayout), contentType, e.Cause, e.Worker, e.Trace,
+		e.Time.UTC().Format(timeLayout), contentType, e.Cause, e.Worker, e.Trace, e.Signature, e.signed(),
 	}
 	set, same := 0, b.header != nil
 	for i := range b.values {
@@ -121,6 +123,9 @@ func Decode(subject string, h Header, data []byte) (Event, error) {
 	e.Cause, e.Worker = first(h, headerCause), first(h, headerWorker)
 	if trace := first(h, headerTrace); isPlain(trace) { // no event that follows could carry another on
 		e.Trace = trace
+	}
+	if first(h, headerSigned) == SignedAttributes {
+		e.Signature = first(h, headerSignature)
 	}
 	return e, nil
 }

@@ -1,6 +1,8 @@
 package events
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -54,15 +56,19 @@ func (p Pattern) Subject() string {
 	return SubjectRoot + ".*." + p.Definition + "." + strconv.Itoa(p.Version) + ".*." + string(p.Step) + ".*." + kind
 }
 
-// CodeMalformed is the reason of a visit whose slot holds a message that is no
-// event.
-const CodeMalformed = "malformed"
+// The reasons of a visit whose slot holds a message that is no event for who
+// reads it.
+const (
+	CodeMalformed = "malformed"
+	CodeUnsigned  = "unsigned" // see [ErrUnsigned]
+)
 
 // Fact returns the event of a delivery as all readers must understand it. A
 // message in a slot decides it, whatever it says: one that is no event stands
-// for a failure with the code [CodeMalformed]. It returns false if the message
-// is in no slot, or in one that nothing follows from, such as that of a change
-// of the system.
+// for a failure with the code [CodeMalformed], one that is not signed as it
+// must be for one with [CodeUnsigned]. It returns false if the message is in no
+// slot, or in one that nothing follows from: that of a change of the system, or
+// of a command that nobody has signed.
 func (d *Delivery) Fact() (*Event, bool) {
 	if d.Event.Slot.Kind == Changed {
 		return nil, false
@@ -70,13 +76,19 @@ func (d *Delivery) Fact() (*Event, bool) {
 	if d.Bad == nil {
 		return &d.Event, true
 	}
+	unsigned := errors.Is(d.Bad, ErrUnsigned)
 	switch d.Event.Slot.Kind {
 	case Outcome, Undone, Ended:
-		e := d.Event
-		e.Result, e.Data = Failed, []byte(`{"error":{"code":"`+CodeMalformed+`"}}`)
+		e, code := d.Event, CodeMalformed
+		if unsigned {
+			code = CodeUnsigned
+		}
+		e.Result, e.Data = Failed, []byte(`{"error":{"code":"`+code+`"}}`)
 		return &e, true
-	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten:
+	case Submitted:
 		return &d.Event, true
+	case Redo, Undo, Cancel, Compensate:
+		return &d.Event, !unsigned
 	case Changed:
 	}
 	return nil, false
@@ -89,4 +101,26 @@ func (d *Delivery) Told() (*Event, bool) {
 		return &d.Event, true
 	}
 	return d.Fact()
+}
+
+// A Guard signs what is written to a log, and checks what is read from it.
+type Guard interface {
+	// Sign signs an event that is about to be written.
+	Sign(e *Event) error
+	// Check returns an error that wraps [ErrUnsigned] if the event, decoded
+	// from the message, is not signed as it must be.
+	Check(e *Event, m Message) error
+}
+
+// Guarded returns the event and the error of [Decode] as a guard lets them
+// pass: of an event that it refuses only Slot, Position and At are left. A nil
+// guard lets all pass.
+func Guarded(guard Guard, e Event, bad error, m Message) (Event, error) {
+	if guard == nil || bad != nil {
+		return e, bad
+	}
+	if err := guard.Check(&e, m); err != nil {
+		return Event{Slot: e.Slot, Position: e.Position, At: e.At}, fmt.Errorf("events: %s: %w: %w", e.ID(), ErrBadEvent, err)
+	}
+	return e, nil
 }

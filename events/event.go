@@ -39,11 +39,26 @@ var (
 	// ErrBusy reports that so much waits already that nothing more is taken
 	// now. Nothing was kept: try again later.
 	ErrBusy = errors.New("too many documents wait")
+	// ErrUnsigned reports an event that is not signed as it must be. Its slot
+	// is taken all the same.
+	ErrUnsigned = errors.New("not signed as it must be")
 	// ErrNotFound reports that what was asked for is not there.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict reports that a name already stands for something else.
 	ErrConflict = errors.New("already exists with other content")
 )
+
+// SignedAttributes names the extension attributes that a signature covers
+// besides those of every CloudEvent.
+const SignedAttributes = "causationid,sagadefinition,sagaversion,sagaworker"
+
+// signed returns the attribute that says what the signature covers.
+func (e *Event) signed() string {
+	if e.Signature == "" {
+		return ""
+	}
+	return SignedAttributes
+}
 
 // An Event is one message of the saga log.
 type Event struct {
@@ -55,6 +70,10 @@ type Event struct {
 	Worker string    // nonce of the writer: tells its own event from another's
 	Trace  string    // W3C traceparent, or empty
 	Data   []byte    // JSON, see [Data]
+
+	// Signature is the base64 of a DSSE envelope by who wrote it, or empty; see
+	// package signed.
+	Signature string
 
 	Position Position  // set by the log
 	At       time.Time // when the log stored it, by the log's clock
@@ -127,8 +146,8 @@ func (e *Event) Check() error {
 	if e.Source == "" {
 		return fmt.Errorf("events: %s: source is missing: %w", e.ID(), ErrBadEvent)
 	}
-	if !isPlain(e.Cause) || !isPlain(e.Worker) || !isPlain(e.Trace) {
-		return fmt.Errorf("events: %s: cause, worker or trace holds other than printable ASCII: %w", e.ID(), ErrBadEvent)
+	if !isPlain(e.Cause) || !isPlain(e.Worker) || !isPlain(e.Trace) || !isPlain(e.Signature) {
+		return fmt.Errorf("events: %s: cause, worker, trace or signature holds other than printable ASCII: %w", e.ID(), ErrBadEvent)
 	}
 	if !isTime(e.Time) {
 		return fmt.Errorf("events: %s: time is not in the years 1 to 9999: %w", e.ID(), ErrBadEvent)

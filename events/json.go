@@ -28,6 +28,8 @@ type jsonEvent struct {
 	SagaPosition    string          `json:"sagaposition,omitempty"`
 	SagaStoredAt    string          `json:"sagastoredat,omitempty"`
 	TraceParent     string          `json:"traceparent,omitempty"`
+	Signature       string          `json:"dssematerial,omitempty"`
+	Signed          string          `json:"signedextattrs,omitempty"`
 	Data            json.RawMessage `json:"data,omitempty"`
 	DataBase64      []byte          `json:"data_base64,omitempty"`
 }
@@ -43,6 +45,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		Subject: string(e.Slot.Document), PartitionKey: string(e.Slot.Document), CorrelationID: string(e.Slot.Document),
 		CausationID: e.Cause, SagaDefinition: e.Slot.Definition, SagaVersion: e.Slot.Version,
 		SagaStep: string(e.Slot.Step), SagaVisit: e.Slot.Visit, SagaWorker: e.Worker, TraceParent: e.Trace,
+		Signature: e.Signature, Signed: e.signed(),
 	}
 	if !e.Time.IsZero() {
 		j.Time = e.Time.UTC().Format(timeLayout)
@@ -78,6 +81,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 		headerSpecVersion: {j.SpecVersion}, headerID: {j.ID}, headerSource: {encodeValue(j.Source)}, headerType: {j.Type},
 		headerTime: {j.Time}, headerContentType: {j.DataContentType}, headerCause: {j.CausationID},
 		headerWorker: {j.SagaWorker}, headerTrace: {j.TraceParent},
+		headerSignature: {j.Signature}, headerSigned: {j.Signed},
 	}
 	data := []byte(j.Data)
 	if len(j.DataBase64) > 0 {

@@ -34,7 +34,9 @@ its last step, and the processor time that a document took, servers included.
 
 --against bare runs in turn with it consumers of nats.go that only copy messages
 of the same size, headers and subjects from slot to slot; batched ones publish
-what waits as atomic batches. The ratio is the median over the rounds.`,
+what waits as atomic batches. --against audited or signed runs docsaga itself
+once more, with a recorder of checkpoints, or with each event signed and checked.
+The ratio is the median over the rounds.`,
 		Example: `  docsaga bench --documents 20000 --durability relaxed --against bare
   docsaga bench --documents 1000 --rate 50 --coordinator on
   docsaga bench --documents 20000 --replicas 3 --against batched -o json
@@ -51,7 +53,7 @@ what waits as atomic batches. The ratio is the median over the rounds.`,
 	flags.IntVar(&f.rounds, "rounds", 3, "how often each pipeline is measured")
 	flags.StringVar(&f.coordinator, "coordinator", "on", "on or off")
 	flags.StringVar(&f.projections, "projections", "off", "on or off")
-	flags.StringVar(&f.against, "against", "", "bare or batched")
+	flags.StringVar(&f.against, "against", "", "bare, batched, audited or signed")
 	flags.StringVar(&f.profile, "cpuprofile", "", "file for a processor profile of all rounds")
 	return cmd
 }
@@ -65,10 +67,10 @@ func (a *app) bench(cmd *cobra.Command, f benchFlags) error {
 	names := []string{bench.Docsaga}
 	switch f.against {
 	case "":
-	case bench.Bare, bench.Batched:
+	case bench.Bare, bench.Batched, bench.Audited, bench.Signed:
 		names = append(names, f.against)
 	default:
-		return usage("--against %q: want %s or %s", f.against, bench.Bare, bench.Batched)
+		return usage("--against %q: want %s, %s, %s or %s", f.against, bench.Bare, bench.Batched, bench.Audited, bench.Signed)
 	}
 	if f.rounds < 1 {
 		return usage("--rounds %d: want at least 1", f.rounds)

@@ -67,6 +67,9 @@ func (s *system) configured(ctx context.Context, keys api.Keys) error {
 	if err := s.changed(ctx, admin.Keys, list); err != nil {
 		return err
 	}
+	if err := s.trusted(ctx); err != nil {
+		return err
+	}
 	return s.changed(ctx, admin.Limits, map[string]int64{"maxBytes": s.app.settings.maxBytes})
 }
 

@@ -132,6 +132,10 @@ func (a *app) logOptions() (natslog.Options, error) {
 	if a.settings.checked {
 		opts.Check = schema.Check
 	}
+	var err error
+	if opts.Guard, err = a.settings.signing.guard(); err != nil {
+		return opts, err
+	}
 	path := a.settings.masterKey
 	if path == "" {
 		return opts, nil

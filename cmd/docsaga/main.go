@@ -141,7 +141,7 @@ Settings come from flags, then from DOCSAGA_* variables (DOCSAGA_NATS for
 		a.submitCommand(), a.listCommand(), a.statusCommand(), a.historyCommand(),
 		a.definitionCommand(), a.feelCommand(), a.recordsCommand(), a.doctorCommand(), a.benchCommand(), a.keyCommand(), a.versionCommand(), workerCommand(),
 	)
-	root.AddCommand(a.verifyCommand(), a.verifyFoldCommand(), a.tasksCommand(), a.messageCommand(), a.signalCommand(), a.rebuildCommand())
+	root.AddCommand(a.verifyCommand(), a.verifyFoldCommand(), a.tasksCommand(), a.messageCommand(), a.signalCommand(), a.rebuildCommand(), a.signerCommand())
 	root.AddCommand(a.verbCommands()...)
 	root.AddCommand(a.forgetCommand())
 	root.AddCommand(a.evidenceCommands()...)

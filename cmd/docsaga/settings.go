@@ -39,6 +39,7 @@ type settings struct {
 	masterKey  string
 	maxWaiting uint64
 	checked    bool // what is written is as its schema says
+	signing    signing
 	tuning     tuning
 	logger     *slog.Logger
 }
@@ -65,6 +66,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.seal, "seal", false, "give each document that is submitted a key, without which nobody reads it; else it cannot be forgotten")
 	f.StringVar(&s.masterKey, "master-key", "", "file with the key that the documents' keys are wrapped with: 32 bytes in base64")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
+	s.signing.flags(f)
 	s.tuning.flags(f)
 }
 
@@ -88,6 +90,9 @@ func (a *app) configure(cmd *cobra.Command) error {
 	case natslog.Strict, natslog.Relaxed:
 	default:
 		return usage("--durability %q: want strict or relaxed", s.durability)
+	}
+	if s.signing.required && s.signing.signers == "" {
+		return usage("--require-signed: say with --signers whose signatures are trusted")
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {

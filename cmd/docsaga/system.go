@@ -106,6 +106,9 @@ func (s *system) open(ctx context.Context, provision bool) error {
 	}
 	s.log, s.catalog = log, catalog.New(log)
 	if provision {
+		if err := s.trusted(ctx); err != nil {
+			return err
+		}
 		return s.changed(ctx, admin.Settings, settingsState(log.Config()))
 	}
 	return nil

@@ -107,6 +107,9 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 		return err
 	}
 	defer done()
+	if raw.guard, err = a.settings.signing.guard(); err != nil {
+		return err
+	}
 	var marks map[int]anchor.Mark
 	if dir := orElse(o.store, a.settings.data); dir != "" {
 		marks, err = anchor.Marks(anchorFile(dir))
@@ -250,7 +253,7 @@ func (a *app) startCopy(store, dir string) (nc *nats.Conn, url string, stop func
 }
 
 func (a *app) showVerified(r verify.Report) error {
-	_, _ = fmt.Fprintf(a.out, "%d documents, %d messages, %d of them no event; open %d", r.Documents, r.Messages, r.Malformed, r.Open)
+	_, _ = fmt.Fprintf(a.out, "%d documents, %d messages, %d of them no event, %d not signed; open %d", r.Documents, r.Messages, r.Malformed, r.Unsigned, r.Open)
 	for _, state := range []events.Result{events.Completed, events.Rejected, events.Failed, events.Cancelled} {
 		_, _ = fmt.Fprintf(a.out, ", %s %d", state, r.Ended[state.String()])
 	}

@@ -89,6 +89,9 @@ func (v *verifier) follow(ctx context.Context, after, last uint64) (uint64, erro
 			if err := v.take(m); err != nil {
 				return after, err
 			}
+			if errors.Is(batch[i].Bad, events.ErrUnsigned) {
+				v.r.find(m.position.String(), "%v", batch[i].Bad)
+			}
 			if err := v.look.at(ctx, &batch[i]); err != nil {
 				return after, err
 			}

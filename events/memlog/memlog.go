@@ -26,6 +26,7 @@ type Config struct {
 	// Check, if there is one, refuses events that are not as they should be;
 	// see package schema.
 	Check func(*events.Event) error
+	Guard events.Guard // signs what is written and checks what is read; default none
 }
 
 // A Log is a saga log. Its methods may be called at once.
@@ -33,6 +34,7 @@ type Log struct {
 	shards      int
 	ackWait     time.Duration
 	check       func(*events.Event) error // or nil
+	guard       events.Guard              // may be nil
 	files       *Files
 	definitions definitions
 
@@ -62,7 +64,7 @@ func New(conf Config) *Log {
 		conf.AckWait = 30 * time.Second
 	}
 	l := &Log{
-		shards: conf.Shards, ackWait: conf.AckWait, check: conf.Check, logs: make([][]message, conf.Shards),
+		shards: conf.Shards, ackWait: conf.AckWait, check: conf.Check, guard: conf.Guard, logs: make([][]message, conf.Shards),
 		slots: make(map[string]events.Position), subject: make(map[events.DocumentID][]events.Position),
 		queues: make(map[queueKey]*queue), changed: make(chan struct{}),
 	}
@@ -90,6 +92,11 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	}
 	if ctx.Err() != nil {
 		return events.Event{}, fmt.Errorf("memlog: write %s: %w", e.ID(), context.Cause(ctx))
+	}
+	if l.guard != nil {
+		if err := l.guard.Sign(&e); err != nil {
+			return events.Event{}, fmt.Errorf("memlog: write %s: %w", e.ID(), err)
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,7 +162,7 @@ func (l *Log) at(p events.Position) (events.Event, error) {
 	m := l.logs[p.Shard][p.Seq-1]
 	e, err := events.Decode(m.subject, m.header, bytes.Clone(m.data))
 	e.Position, e.At = p, m.at
-	return e, err
+	return events.Guarded(l.guard, e, err, events.Message{Subject: m.subject, Header: m.header, Data: m.data})
 }
 
 // submission finds the document's submission. The caller holds mu.

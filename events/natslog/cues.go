@@ -105,7 +105,7 @@ func (c *cues) fill(p *puller) error {
 
 // hand gives a message to the caller.
 func (c *cues) hand(ctx context.Context, m *nats.Msg) (more bool) {
-	d, err := delivery(m, c.shard)
+	d, err := c.l.delivery(m, c.shard)
 	if err != nil {
 		c.l.log.Warn("natslog: not a delivery", "queue", c.queue, "error", err)
 		return true

@@ -45,9 +45,9 @@ func (l *Log) Messages(ctx context.Context, document events.DocumentID) ([]event
 		}
 		e, bad := events.Decode(msg.Subject, header, msg.Data)
 		e.Position, e.At = events.Position{Shard: shard, Seq: msg.Seq}, msg.Time.UTC()
-		list = append(list, events.Delivery{
-			Event: e, Bad: bad, Attempt: 1, Message: events.Message{Subject: msg.Subject, Header: header, Data: msg.Data},
-		})
+		m := events.Message{Subject: msg.Subject, Header: header, Data: msg.Data}
+		e, bad = events.Guarded(l.guard, e, bad, m)
+		list = append(list, events.Delivery{Event: e, Bad: bad, Attempt: 1, Message: m})
 	}
 	if err := l.openDeliveries(ctx, list); err != nil {
 		return nil, fmt.Errorf("natslog: messages of %s: %w", document, err)

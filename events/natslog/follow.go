@@ -147,7 +147,7 @@ func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool,
 	for {
 		switch s, what := p.look(m); s {
 		case isMessage:
-			d, derr := delivery(m, f.after.Shard)
+			d, derr := f.l.delivery(m, f.after.Shard)
 			if derr == nil && d.Event.Position.Seq != f.after.Seq+1 {
 				derr = fmt.Errorf("got %d instead of %d: %w: %w", d.Event.Position.Seq, f.after.Seq+1, ErrGap, errAgain)
 				f.gaps++
@@ -185,7 +185,7 @@ func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool,
 }
 
 // delivery returns what a message of a consumer says, without a receipt.
-func delivery(m *nats.Msg, shard int) (events.Delivery, error) {
+func (l *Log) delivery(m *nats.Msg, shard int) (events.Delivery, error) {
 	meta, ok := quickMetadata(m.Reply)
 	if !ok {
 		full, err := m.Metadata()
@@ -196,10 +196,9 @@ func delivery(m *nats.Msg, shard int) (events.Delivery, error) {
 	}
 	e, bad := events.Decode(m.Subject, m.Header, m.Data)
 	e.Position, e.At = events.Position{Shard: shard, Seq: meta.seq}, meta.at
-	return events.Delivery{
-		Event: e, Bad: bad, Attempt: int(meta.attempt), //nolint:gosec // a count
-		Message: events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data},
-	}, nil
+	stored := events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data}
+	e, bad = events.Guarded(l.guard, e, bad, stored)
+	return events.Delivery{Event: e, Bad: bad, Attempt: int(meta.attempt), Message: stored}, nil //nolint:gosec // a count
 }
 
 // metadata is what the reply subject of a consumer's message says.

@@ -34,6 +34,9 @@ type Options struct {
 	// Check, if there is one, refuses to write events that are not as they
 	// should be; see package schema.
 	Check func(*events.Event) error
+	// Guard signs what is written and checks what is read, both as it is
+	// stored; default none.
+	Guard events.Guard
 }
 
 // A Log is the saga log of one server. Its methods may be called at once.
@@ -44,6 +47,7 @@ type Log struct {
 	log     *slog.Logger
 	ackWait time.Duration
 	check   func(*events.Event) error // or nil
+	guard   events.Guard              // may be nil
 
 	publisher   *publisher
 	writes      sync.Pool     // of *write
@@ -65,7 +69,7 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("natslog: open: %w", err)
 	}
-	l := &Log{nc: nc, js: js, conf: conf, log: opts.Logger, ackWait: opts.AckWait, check: opts.Check, room: make(chan struct{}, window)}
+	l := &Log{nc: nc, js: js, conf: conf, log: opts.Logger, ackWait: opts.AckWait, check: opts.Check, guard: opts.Guard, room: make(chan struct{}, window)}
 	if l.log == nil {
 		l.log = slog.Default()
 	}

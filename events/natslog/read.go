@@ -150,7 +150,7 @@ func (l *Log) last(ctx context.Context, document events.DocumentID, subject stri
 	}
 	e, err := events.Decode(msg.Subject, header, msg.Data)
 	e.Position, e.At = events.Position{Shard: shard, Seq: msg.Seq}, msg.Time
-	return e, err
+	return events.Guarded(l.guard, e, err, events.Message{Subject: msg.Subject, Header: header, Data: msg.Data})
 }
 
 // opened returns an event with its data opened, and why it is none.

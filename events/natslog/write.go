@@ -45,6 +45,9 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if err != nil {
 		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
 	}
+	if err := l.sign(&e, data); err != nil {
+		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
+	}
 	w := l.newWrite(&e, data)
 	defer func() {
 		if ctx.Err() == nil { // or another writer may be about to publish it
@@ -75,6 +78,18 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 			return events.Event{}, fmt.Errorf("natslog: write %s: %w (last answer: %w)", e.ID(), ctxErr, err)
 		}
 	}
+}
+
+// sign signs an event with its data as the log is to hold it.
+func (l *Log) sign(e *events.Event, data []byte) error {
+	if l.guard == nil {
+		return nil
+	}
+	stored := *e
+	stored.Data = data
+	err := l.guard.Sign(&stored)
+	e.Signature = stored.Signature
+	return err
 }
 
 // A write is an event on its way to its slot.

@@ -47,6 +47,10 @@ func AppendJSON(b []byte, e *events.Event) []byte {
 		b = append(b, '"')
 	}
 	b = appendOptional(b, "traceparent", e.Trace)
+	if e.Signature != "" {
+		b = appendField(b, "dssematerial", e.Signature)
+		b = appendField(b, "signedextattrs", events.SignedAttributes)
+	}
 	b = appendData(b, e.Data)
 	return append(b, '}')
 }

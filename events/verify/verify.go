@@ -15,6 +15,8 @@ type Message struct {
 	Subject string
 	Header  events.Header
 	At      time.Time
+	// Unsigned says that readers refuse it, for it is not signed as it must be.
+	Unsigned bool
 }
 
 // A Graph is what must be known of one version of a definition.
@@ -77,6 +79,7 @@ type Report struct {
 	Documents int            `json:"documents"`
 	Messages  int            `json:"messages"`
 	Malformed int            `json:"malformed"` // messages in a slot that are no event
+	Unsigned  int            `json:"unsigned"`  // those of them that are not signed as they must be
 	Open      int            `json:"open"`      // documents that have not ended
 	Ended     map[string]int `json:"ended"`     // by result
 	Findings  []Finding      `json:"findings"`
@@ -241,7 +244,10 @@ func (c *Checker) event(m *Message, slot events.Slot) event {
 		e.writer = operator
 	}
 	var ok bool
-	if e.result, ok = result(slot, header(m, "ce-type")); !ok || header(m, "ce-specversion") != "1.0" {
+	if m.Unsigned {
+		c.report.Unsigned++
+	}
+	if e.result, ok = result(slot, header(m, "ce-type")); !ok || m.Unsigned || header(m, "ce-specversion") != "1.0" {
 		c.report.Malformed++
 		e.result = events.Failed // as all readers take it
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/audit"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/projections"
@@ -114,7 +116,39 @@ func (p *docsaga) readers(ctx context.Context, g *errgroup.Group, definitions *c
 		p.projector = projections.New(store, definitions)
 		readers = append(readers, feed.InOrder(p.projector, p.projector.Resting()))
 	}
+	if setup.audited {
+		r, err := p.recorder(ctx)
+		if err != nil {
+			return nil, err
+		}
+		g.Go(func() error { return r.Run(ctx) })
+		readers = append(readers, r)
+	}
 	return readers, nil
+}
+
+// recorder makes what records and signs checkpoints, each second.
+func (p *docsaga) recorder(ctx context.Context) (*audit.Recorder, error) {
+	path := filepath.Join(p.site.dir, "audit-"+rand.Text())
+	if _, err := audit.GenerateKey(path, "bench"); err != nil {
+		return nil, err
+	}
+	key, err := audit.LoadKey(path)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := audit.LoadPublicKey(path + ".pub")
+	if err != nil {
+		return nil, err
+	}
+	log := p.site.log
+	r, err := audit.NewRecorder(ctx, log, log.Shards(), key, verifier, audit.Config{Dir: filepath.Join(p.site.dir, "audit"), Every: time.Second})
+	if err != nil {
+		return nil, err
+	}
+	release := p.release
+	p.release = func() { _ = r.Close(); release() } // it is thrown away
+	return r, nil
 }
 
 func (p *docsaga) submit(ctx context.Context, id events.DocumentID) error {

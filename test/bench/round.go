@@ -17,6 +17,8 @@ const (
 	Docsaga = "docsaga"
 	Bare    = "bare"    // one publish a message
 	Batched = "batched" // what waits goes as an atomic batch
+	Audited = "audited" // docsaga, with a recorder of checkpoints beside it
+	Signed  = "signed"  // docsaga, with each event signed by its writer and checked by each reader
 )
 
 // A pipeline takes documents, and tells a tracker when each is through.
@@ -34,6 +36,7 @@ func Run(ctx context.Context, name string, setup Setup) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	setup.audited, setup.signed = name == Audited, name == Signed
 	debug.FreeOSMemory() // what the round before has left
 	s, err := newSite(ctx, setup)
 	if err != nil {
@@ -74,7 +77,7 @@ func with(ctx context.Context, name string, s *site, t *tracker, do func(context
 	var p pipeline
 	release := func() {}
 	switch name {
-	case Docsaga:
+	case Docsaga, Audited, Signed:
 		ours := &docsaga{site: s, tracker: t}
 		p, release = ours, func() { ours.release() }
 	case Bare, Batched:

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/events/signed"
 )
 
 // A site is one or three servers in this process, a log on them, and a
@@ -64,8 +67,29 @@ func (s *site) start(ctx context.Context) error {
 	if err := natslog.Provision(ctx, s.nc, conf); err != nil {
 		return err
 	}
-	s.log, err = natslog.Open(ctx, s.nc, natslog.Options{Logger: s.setup.Logger})
+	guard, err := s.guard()
+	if err != nil {
+		return err
+	}
+	s.log, err = natslog.Open(ctx, s.nc, natslog.Options{Logger: s.setup.Logger, Guard: guard})
 	return err
+}
+
+// guard returns what signs and checks the events; nil if nothing is signed.
+func (s *site) guard() (events.Guard, error) {
+	if !s.setup.signed {
+		return nil, nil
+	}
+	path := filepath.Join(s.dir, "sign-"+rand.Text())
+	signer, err := signed.NewKey(path, "all", []string{"*"})
+	if err != nil {
+		return nil, err
+	}
+	key, err := signed.LoadKey(path)
+	if err != nil {
+		return nil, err
+	}
+	return signed.NewGuard(key, &signed.Signers{List: []signed.Signer{signer}})
 }
 
 // clustered returns the configurations of servers that form a cluster.

@@ -23,6 +23,8 @@ type Setup struct {
 	Projections bool // follow the log, and keep the status in SQLite
 
 	Logger *slog.Logger // default: none
+
+	audited, signed bool // of the pipelines of these names
 }
 
 func (s Setup) withDefaults() (Setup, error) {
