@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +27,9 @@ const (
 	childPause    = 200 * time.Millisecond // before it is started again
 	childMaxPause = 5 * time.Second
 	childDrain    = 15 * time.Second // to finish its work when asked to stop
+	// childLastWords is how long what a process said is waited for when it has
+	// ended: it lies in the pipe, unless another process holds that open.
+	childLastWords = 2 * time.Second
 )
 
 // keep runs the child until ctx ends, and returns nil then.
@@ -75,13 +80,31 @@ func (c child) run(ctx context.Context, self string) error {
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		for lines := bufio.NewScanner(read); lines.Scan(); {
-			_, _ = fmt.Fprintf(c.out, "%s: %s\n", c.name, lines.Text())
-		}
-		_, _ = io.Copy(io.Discard, read) // after a line too long to scan
+		c.copyLines(read)
 	}()
 	err = cmd.Wait()
+	select {
+	case <-copied: // all that it has said
+	case <-time.After(childLastWords): // a process of its own holds the pipe still
+	}
 	_ = read.Close()
 	<-copied
 	return err
+}
+
+// mostLine is how much of a line is kept together.
+const mostLine = 64 << 10
+
+// copyLines writes what is read with the name before each line, and before each
+// part of a longer one.
+func (c child) copyLines(r io.Reader) {
+	for lines := bufio.NewReaderSize(r, mostLine); ; {
+		line, err := lines.ReadSlice('\n')
+		if len(line) > 0 {
+			_, _ = fmt.Fprintf(c.out, "%s: %s\n", c.name, bytes.TrimSuffix(line, []byte("\n"))) // nobody reads
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
 }
