@@ -21,7 +21,20 @@ const snapshotFormat = 2
 
 var errBadSnapshot = errors.New("not a snapshot of this coordinator")
 
-func (s *shard) name() string { return "coordinator-" + strconv.Itoa(s.number) }
+func (s *shard) name() string { return snapshotName(s.number) }
+
+func snapshotName(shard int) string { return "coordinator-" + strconv.Itoa(shard) }
+
+// Forget makes the next start read so many shards from their beginning, for
+// their snapshots may hold what the log has lost.
+func Forget(ctx context.Context, snapshots Snapshots, shards int) error {
+	for shard := range shards {
+		if err := snapshots.Save(ctx, snapshotName(shard), []byte{0}); err != nil { // of no format
+			return fmt.Errorf("coordinator: forget the snapshot of shard %d: %w", shard, err)
+		}
+	}
+	return nil
+}
 
 // save writes the shard's snapshot if it is at least so many events ahead of
 // the last one.

@@ -42,6 +42,8 @@ type settings struct {
 	signing    signing
 	tuning     tuning
 	logger     *slog.Logger
+
+	acceptShorter bool // the log may end before its anchor
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
@@ -57,6 +59,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.IntVar(&s.replicas, "replicas", 1, "servers that keep a new log")
 	f.StringSliceVar(&s.roots, "root", nil, "directory that documents may be read from, for the location service (repeatable)")
 	f.Int64Var(&s.maxBytes, "max-bytes", 64<<20, "size limit of a document")
+	f.BoolVar(&s.acceptShorter, "accept-shorter-log", false, "start although the log ends before its anchor, as it may after a power cut with relaxed durability")
 	f.StringVar(&s.records, "records", "", "database of the records: a file, or postgres://... (default records.db in --data)")
 	f.StringVar(&s.status, "status", "", "database of the projections: a file, or postgres://... (default status.db in --data)")
 	f.StringVar(&s.policy, "policy", "", "YAML file: what the security service does about each finding")

@@ -43,10 +43,11 @@ func (a *app) embed(ctx context.Context, dir, addr string) (*system, error) {
 	if err := a.settings.check(); err != nil {
 		return nil, err
 	}
+	shortened := false
 	broker, err := embedded.Start(embedded.Config{
 		Dir: filepath.Join(dir, "nats"), Addr: addr, Durability: natslog.Durability(a.settings.durability), Logger: a.settings.logger,
-		Before: func(nats string) error {
-			_, err := anchor.Check(nats, anchorFile(dir))
+		Before: func(nats string) (err error) {
+			shortened, err = a.checkAnchor(nats, dir)
 			return err
 		},
 	})
@@ -61,7 +62,11 @@ func (a *app) embed(ctx context.Context, dir, addr string) (*system, error) {
 		broker.Stop()
 		return nil, fmt.Errorf("start NATS: %w", err)
 	}
-	if err := s.open(ctx, true); err != nil {
+	err = s.open(ctx, true)
+	if err == nil && shortened {
+		err = s.shortened(ctx)
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}

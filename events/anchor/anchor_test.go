@@ -208,6 +208,45 @@ func TestAShorterLogIsFound(t *testing.T) {
 	p.damaged("shard 0 is gone, with 22 messages")
 }
 
+func TestAShorterLogCanBeAcceptedAndNothingElse(t *testing.T) {
+	p := newPlace(t)
+	p.write("a", 20, true)
+	raw, err := os.ReadFile(p.block())
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept := func() (string, error) {
+		found, wrong := anchor.Check(p.dir, p.anchor)
+		if wrong == nil {
+			t.Fatal("nothing is wrong: the test shows nothing")
+		}
+		return anchor.Accept(p.dir, p.anchor, found, wrong)
+	}
+	p.change(func([]byte) []byte {
+		flipped := append([]byte(nil), raw...)
+		flipped[200] ^= 1
+		return flipped
+	})
+	if _, err := accept(); !errors.Is(err, anchor.ErrDamaged) {
+		t.Errorf("a flipped bit in the middle: %v, want it refused", err)
+	}
+	if _, err := os.Stat(p.anchor); err != nil {
+		t.Errorf("the anchor is gone: %v", err)
+	}
+	p.change(func([]byte) []byte { return raw[:len(raw)-10] })
+	record, err := accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := os.ReadFile(record)
+	if err != nil || !strings.Contains(string(said), `"seq": 22`) || !strings.Contains(string(said), `"Last": 21`) {
+		t.Errorf("the record says %s (error %v), want how far the log had to go and goes", said, err)
+	}
+	p.good(21)
+	p.write("b", 3, true)
+	p.good(26)
+}
+
 func TestAnotherLogIsFound(t *testing.T) {
 	p, other := newPlace(t), newPlace(t)
 	p.write("a", 20, true)

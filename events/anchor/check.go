@@ -18,6 +18,11 @@ import (
 // server must not open them: it would keep a part and go on from there.
 var ErrDamaged = errors.New("the saga log is damaged or is not the one of its anchor")
 
+// ErrShorter reports that nothing else is wrong than that the log ends before
+// its anchor. Who writes with relaxed durability must reckon with that after a
+// power cut; [Accept] lets such a log pass.
+var ErrShorter = errors.New("it ends before its anchor")
+
 const streamPrefix = "DOCSAGA_"
 
 // A Found is what a check found in a shard.
@@ -26,6 +31,7 @@ type Found struct {
 	Last     uint64 // sequence of the last message
 	Anchored uint64 // how far it had to go
 	Torn     bool   // a write was cut off at the end; it was never acknowledged
+	Shorter  bool   // it does not go as far as it had to, and that is all
 	// Skipped says that the blocks are compressed or encrypted, so that they
 	// cannot be read here.
 	Skipped bool
@@ -46,6 +52,7 @@ func Check(dir, path string) ([]Found, error) {
 	}
 	var all []Found
 	var bad []error
+	shorter := true
 	for _, stream := range streams {
 		shard, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(stream), streamPrefix))
 		if err != nil {
@@ -60,6 +67,7 @@ func Check(dir, path string) ([]Found, error) {
 		all = append(all, found)
 		if wrong != "" {
 			bad = append(bad, errors.New(wrong))
+			shorter = shorter && found.Shorter
 		}
 	}
 	for shard, mark := range anchored.Shards {
@@ -69,9 +77,14 @@ func Check(dir, path string) ([]Found, error) {
 	if len(bad) == 0 {
 		return all, nil
 	}
+	said, way := error(ErrDamaged), "move the anchor away; documents that have lost events must then be submitted anew (docsaga verify names them)"
+	if shorter && len(anchored.Shards) == 0 {
+		said = fmt.Errorf("%w: %w", ErrDamaged, ErrShorter)
+		way = "start with --accept-shorter-log. That is what relaxed durability may cost after a power cut, and strict must not. " +
+			"Documents whose submission is missing must be submitted anew; of the others the lost steps are done again"
+	}
 	return all, fmt.Errorf("anchor: %w: %w. Nothing was changed. To restore: keep %s as it is, put a backup in its place that reaches the anchor %s, and start again. "+
-		"To go on without what is missing: move the anchor away; documents that have lost events must then be submitted anew (docsaga verify names them)",
-		ErrDamaged, errors.Join(bad...), dir, path)
+		"To go on without what is missing: %s", said, errors.Join(bad...), dir, path, way)
 }
 
 // check compares one shard with its mark.
@@ -107,8 +120,10 @@ func check(dir string, shard int, mark Mark) (Found, string, error) {
 	switch {
 	case err != nil || wrong != "":
 	case damage != nil && (!damage.tail || d.seq < mark.Seq):
+		found.Shorter = damage.tail
 		wrong = fmt.Sprintf("shard %d: %v: messages after %d cannot be read; the anchor stands at %d", shard, damage, d.seq, mark.Seq)
 	case d.seq < mark.Seq:
+		found.Shorter = true
 		wrong = fmt.Sprintf("shard %d ends at %d: messages %d to %d are missing", shard, d.seq, d.seq+1, mark.Seq)
 	case damage != nil:
 		found.Torn = true
