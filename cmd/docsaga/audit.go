@@ -21,6 +21,7 @@ import (
 // auditFlags say where the evidence is.
 type auditFlags struct {
 	dir, key, public string
+	every            time.Duration
 }
 
 func (f *auditFlags) addDir(cmd *cobra.Command) {
@@ -90,7 +91,6 @@ func (a *app) auditKeygen() *cobra.Command {
 func (a *app) auditCheckpoint() *cobra.Command {
 	var f auditFlags
 	var follow bool
-	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Record what the log holds now, and sign it",
@@ -101,33 +101,49 @@ It reads beside the path, and what it finds is printed to be kept elsewhere.`,
   docsaga audit checkpoint --audit-key audit.key --follow --every 10s`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.checkpoint(cmd.Context(), f, follow, every)
+			return a.checkpoint(cmd.Context(), f, follow)
 		},
 	}
 	f.addDir(cmd)
 	cmd.Flags().StringVar(&f.key, "audit-key", "", "file with the private key")
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped")
-	cmd.Flags().DurationVar(&every, "every", 10*time.Second, "with --follow: how often to sign what has come")
+	cmd.Flags().DurationVar(&f.every, "every", 10*time.Second, "with --follow: how often to sign what has come")
 	return cmd
 }
 
-func (a *app) checkpoint(ctx context.Context, f auditFlags, follow bool, every time.Duration) error {
+// addRecorder adds what a process is told that records and signs checkpoints
+// besides what it does.
+func (f *auditFlags) addRecorder(cmd *cobra.Command) {
+	f.addDir(cmd)
+	cmd.Flags().StringVar(&f.key, "audit-key", "", "file with the private key that signs checkpoints of the log (default none are made)")
+	cmd.Flags().DurationVar(&f.every, "audit-every", 10*time.Second, "how often to sign what has come")
+}
+
+// recorder returns what records the log and signs checkpoints.
+func (s *system) recorder(ctx context.Context, f auditFlags) (*audit.Recorder, error) {
 	if f.key == "" {
-		return usage("--audit-key is missing: the file with the private key, which docsaga audit keygen has made")
+		return nil, usage("--audit-key is missing: the file with the private key, which docsaga audit keygen has made")
 	}
-	if every <= 0 {
-		return usage("--every %v: want more than 0", every)
+	if f.every <= 0 {
+		return nil, usage("%v is not how often checkpoints can be signed: want more than 0", f.every)
 	}
 	signer, err := audit.LoadKey(f.key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	verifier, err := audit.LoadPublicKey(f.key + ".pub")
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return audit.NewRecorder(ctx, s.log, s.log.Shards(), signer, verifier, audit.Config{Dir: f.directory(s.app), Every: f.every})
+}
+
+func (a *app) checkpoint(ctx context.Context, f auditFlags, follow bool) error {
+	if f.key == "" || f.every <= 0 { // before anything is asked of the server
+		return usage("want --audit-key, the file with the private key, which docsaga audit keygen has made, and --every more than 0")
 	}
 	return a.connected(ctx, func(ctx context.Context, sys *system) (err error) {
-		r, err := audit.NewRecorder(ctx, sys.log, sys.log.Shards(), signer, verifier, audit.Config{Dir: f.directory(a), Every: every})
+		r, err := sys.recorder(ctx, f)
 		if err != nil {
 			return err
 		}

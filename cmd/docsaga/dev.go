@@ -17,6 +17,7 @@ type devOptions struct {
 	http       string
 	definition string
 	processes  bool
+	audit      auditFlags
 }
 
 func (a *app) devCommand() *cobra.Command {
@@ -38,6 +39,7 @@ in a process of its own that is started again when it dies.`,
 	f.StringVar(&o.http, "http", defaultHTTP, "address of the HTTP API; empty for none")
 	f.StringVar(&o.definition, "definition", "", "BPMN file of a flow to deploy besides the built-in one")
 	f.BoolVar(&o.processes, "processes", false, "a process for each part")
+	o.audit.addRecorder(cmd)
 	a.who.add(cmd)
 	return cmd
 }
@@ -70,12 +72,12 @@ func (a *app) dev(ctx context.Context, o devOptions) error {
 	a.say("NATS at %s, data in %s, durability %s", sys.broker.URL(), dir, a.settings.durability)
 	a.say("try: docsaga submit FILE --wait --nats %s", sys.broker.URL())
 	if o.processes {
-		return sys.host(ctx, parts{}, func(ctx context.Context) error {
+		return sys.host(ctx, parts{audit: o.audit}, func(ctx context.Context) error {
 			return a.supervise(ctx, a.children(sys.broker.URL(), dir, o.http))
 		})
 	}
 	all := everything()
-	all.http = o.http
+	all.http, all.audit = o.http, o.audit
 	return sys.host(ctx, all, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil

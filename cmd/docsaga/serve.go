@@ -64,7 +64,8 @@ visit.`,
 }
 
 func (a *app) coordinatorCommand() *cobra.Command {
-	return &cobra.Command{
+	var f auditFlags
+	cmd := &cobra.Command{
 		Use:   "coordinator",
 		Short: "Host a coordinator: deadlines, undoing, the ends of documents",
 		Long: `Hosts a coordinator until it is stopped. It is beside the path: without it
@@ -72,13 +73,16 @@ documents still reach their last step, and it catches up when it comes back.`,
 		Example: "  docsaga coordinator --nats nats://nats:4222",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), parts{coordinator: true}, "coordinator")
+			return a.serve(cmd.Context(), parts{coordinator: true, audit: f}, "coordinator")
 		},
 	}
+	f.addRecorder(cmd)
+	return cmd
 }
 
 func (a *app) serverCommand() *cobra.Command {
 	var addr string
+	var f auditFlags
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Host the projections and the HTTP API",
@@ -90,10 +94,11 @@ Without --keys only this machine is served.`,
   docsaga server --http 0.0.0.0:8080 --keys keys.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), parts{projections: true, http: addr}, "server")
+			return a.serve(cmd.Context(), parts{projections: true, http: addr, audit: f}, "server")
 		},
 	}
 	cmd.Flags().StringVar(&addr, "http", defaultHTTP, "address of the HTTP API; empty for none")
+	f.addRecorder(cmd)
 	a.who.add(cmd)
 	return cmd
 }

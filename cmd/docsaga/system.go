@@ -156,6 +156,7 @@ type parts struct {
 	coordinator bool
 	projections bool
 	http        string // address of the HTTP API, which needs the projections; empty for none
+	audit       auditFlags
 }
 
 // host runs the parts, and work, until work returns, ctx ends or a part fails;
@@ -216,6 +217,15 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		if readers, err = s.coordinated(ctx, g, readers); err != nil {
 			return release, err
 		}
+	}
+	if p.audit.key != "" {
+		r, err := s.recorder(ctx, p.audit)
+		if err != nil {
+			return release, err
+		}
+		closers = append(closers, func() { _ = r.Close() }) // all that is signed is on the disk
+		g.Go(func() error { return r.Run(ctx) })
+		readers = append(readers, r)
 	}
 	if len(readers) > 0 {
 		g.Go(func() error { return feed.Run(ctx, s.log, readers...) })
