@@ -33,8 +33,11 @@ func (s *Store) Checksum(ctx context.Context) (string, error) {
 func checksum(ctx context.Context, tx *sql.Tx, prefix string) (string, error) {
 	h := sha256.New()
 	cursors := table{name: "cursors", key: []string{"shard"}, columns: []string{"seq"}}
-	for _, t := range []table{cursors, documents(), steps(), troubles(), tallies(), totals()} {
-		if err := t.digest(ctx, tx, prefix, h); err != nil {
+	if err := cursors.digest(ctx, tx, prefix, h); err != nil {
+		return "", err
+	}
+	for _, p := range all() {
+		if err := p.digest(ctx, tx, prefix, h); err != nil {
 			return "", err
 		}
 	}

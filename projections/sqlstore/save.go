@@ -81,58 +81,16 @@ func (s *Store) save(ctx context.Context, tx *sql.Tx, prefix string, c *projecti
 		return cmp.Or(cmp.Compare(a.Of.Document.Document, b.Of.Document.Document), cmp.Compare(a.Number, b.Number))
 	})
 	w := writer{s: s, tx: tx, prefix: prefix}
-	for _, r := range c.Records {
-		folded, err := r.Folded.AppendBinary(nil)
-		if err != nil {
+	for _, p := range all() {
+		if err := p.rows(c, w.add); err != nil {
 			return err
 		}
-		stop := projections.Stop{}
-		if r.Stop != nil {
-			stop = *r.Stop
-		}
-		w.add(string(r.Document.Document), r.Position.Shard, int64(r.Position.Seq), r.Definition, r.Version, r.Name, r.Source, //nolint:gosec // a sequence
-			r.State, number(r.Stop != nil), string(stop.Step), stop.Reason, nanos(&r.SubmittedAt), nanos(&r.UpdatedAt), nanos(r.EndedAt), nanos(r.ForgottenAt),
-			r.Anomalies, words(r), folded)
+		w.put(ctx, p.table)
 	}
-	w.put(ctx, documents())
-	for _, row := range c.Steps {
-		w.add(string(row.Of.Document.Document), row.Number, row.Of.Definition, row.Of.Version, string(row.Step.Step), row.Visit, row.Item,
-			row.Status, row.Outcome, row.Reason, number(row.Undone), nanos(&row.StartedAt), nanos(row.EndedAt), nanos(row.UndoneAt))
-	}
-	w.put(ctx, steps())
-	for i := range c.Troubles {
-		t := &c.Troubles[i]
-		w.add(string(t.Document), t.Number, t.Definition, t.Version, t.Kind, string(t.Step), t.Visit, t.Reason, nanos(&t.OpenedAt), nanos(t.ClosedAt))
-	}
-	w.put(ctx, troubles())
-	w.counts(ctx, c)
 	if w.err != nil || len(c.Forgotten) == 0 {
 		return w.err
 	}
 	return s.forget(ctx, tx, c.Forgotten)
-}
-
-// counts adds to the tables that count.
-func (w *writer) counts(ctx context.Context, c *projections.Changes) {
-	for _, t := range sorted(c.Tallies, compareTallies) {
-		w.add(t.Definition, t.Version, string(t.Step), t.Hour, t.Outcome, t.Reason, t.Bucket, c.Tallies[t])
-	}
-	w.put(ctx, tallies())
-	for _, t := range sorted(c.Totals, compareTotals) {
-		if c.Totals[t] != 0 {
-			w.add(t.Definition, t.Version, t.State, c.Totals[t])
-		}
-	}
-	w.put(ctx, totals())
-}
-
-func compareTallies(a, b projections.Tally) int {
-	return cmp.Or(cmp.Compare(a.Definition, b.Definition), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Step, b.Step),
-		cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Outcome, b.Outcome), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Bucket, b.Bucket))
-}
-
-func compareTotals(a, b projections.Total) int {
-	return cmp.Or(cmp.Compare(a.Definition, b.Definition), cmp.Compare(a.Version, b.Version), cmp.Compare(a.State, b.State))
 }
 
 // sorted returns the keys of a map in order: two writers then never wait for
@@ -171,33 +129,6 @@ type table struct {
 	key     []string
 	columns []string // without the key
 	add     bool     // the only column is a count
-}
-
-func documents() table {
-	return table{name: "documents", key: []string{"id"}, columns: []string{
-		"shard", "seq", "definition", "version", "name", "source", "state", "stopped", "stop_step", "stop_reason",
-		"submitted_at", "updated_at", "ended_at", "forgotten_at", "anomalies", "words", "folded",
-	}}
-}
-
-func steps() table {
-	return table{name: "steps", key: []string{"document", "number"}, columns: []string{
-		"definition", "version", "step", "visit", "item", "status", "outcome", "reason", "undone", "started_at", "ended_at", "undone_at",
-	}}
-}
-
-func troubles() table {
-	return table{name: "troubles", key: []string{"document", "number"}, columns: []string{
-		"definition", "version", "kind", "step", "visit", "reason", "opened_at", "closed_at",
-	}}
-}
-
-func tallies() table {
-	return table{name: "tallies", key: []string{"definition", "version", "step", "hour", "outcome", "reason", "bucket"}, columns: []string{"n"}, add: true}
-}
-
-func totals() table {
-	return table{name: "totals", key: []string{"definition", "version", "state"}, columns: []string{"n"}, add: true}
 }
 
 // upsert returns the statement that puts a number of rows into the table.
@@ -248,16 +179,16 @@ func (w *writer) put(ctx context.Context, t table) {
 func (s *Store) prepare(ctx context.Context, prefix string) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if s.statements[statement{prefix, totals().name, 1}] != nil {
+	if s.statements[statement{prefix, last().name, 1}] != nil {
 		return nil
 	}
-	for _, t := range []table{documents(), steps(), troubles(), tallies(), totals()} {
+	for _, p := range all() {
 		for _, rows := range chunks() {
-			stmt, err := s.write.PrepareContext(ctx, s.dialect.bind(t.upsert(prefix, rows)))
+			stmt, err := s.write.PrepareContext(ctx, s.dialect.bind(p.upsert(prefix, rows)))
 			if err != nil {
 				return err
 			}
-			s.statements[statement{prefix, t.name, rows}] = stmt
+			s.statements[statement{prefix, p.name, rows}] = stmt
 		}
 	}
 	return nil
@@ -267,7 +198,7 @@ func (s *Store) prepare(ctx context.Context, prefix string) error {
 func (s *Store) prepared(prefix string) bool {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.statements[statement{prefix, totals().name, 1}] != nil
+	return s.statements[statement{prefix, last().name, 1}] != nil
 }
 
 // A statement names the upsert of a number of rows.
@@ -279,11 +210,6 @@ type statement struct {
 // chunks returns how many rows a statement may put: few statements serve all
 // numbers.
 func chunks() []int { return []int{64, 16, 4, 1} }
-
-// words returns what a text is looked for in.
-func words(r *projections.Record) string {
-	return strings.ToLower(string(r.Document.Document) + " " + r.Name)
-}
 
 func number(b bool) int {
 	if b {

@@ -40,43 +40,16 @@ func (d dialect) bind(query string) string {
 	return b.String()
 }
 
-// schemaVersion changes when tables or what is put into them does. A store
-// with another one begins a new set of tables, and the log is read anew.
-const schemaVersion = 2
+// schemaVersion changes when what is put into tables does though they look the
+// same. A store with another one, or with other tables, begins a new set, and the
+// log is read anew.
+const schemaVersion = 3
 
-// tables are the statements that make a set of tables. P is its prefix.
+// tables are the statements that make a set of tables.
 func (d dialect) tables(prefix string) []string {
-	statements := []string{
-		`CREATE TABLE IF NOT EXISTS P_cursors (shard INTEGER PRIMARY KEY, seq BIGINT NOT NULL)`,
-		`CREATE TABLE IF NOT EXISTS P_documents (
-			id TEXT PRIMARY KEY, shard INTEGER NOT NULL, seq BIGINT NOT NULL,
-			definition TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL,
-			state TEXT NOT NULL, stopped INTEGER NOT NULL, stop_step TEXT NOT NULL, stop_reason TEXT NOT NULL,
-			submitted_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, forgotten_at BIGINT NOT NULL,
-			anomalies INTEGER NOT NULL, words TEXT NOT NULL, folded BLOB NOT NULL)`,
-		`CREATE INDEX IF NOT EXISTS P_documents_time ON P_documents (submitted_at, id, words)`,
-		`CREATE INDEX IF NOT EXISTS P_documents_state ON P_documents (state, submitted_at, id)`,
-		`CREATE INDEX IF NOT EXISTS P_documents_definition ON P_documents (definition, submitted_at, id)`,
-		`CREATE INDEX IF NOT EXISTS P_documents_reason ON P_documents (stop_reason, submitted_at, id) WHERE stop_reason <> ''`,
-		`CREATE INDEX IF NOT EXISTS P_documents_stop ON P_documents (stop_step, submitted_at, id) WHERE stop_step <> ''`,
-		`CREATE TABLE IF NOT EXISTS P_steps (
-			document TEXT NOT NULL, number INTEGER NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
-			step TEXT NOT NULL, visit INTEGER NOT NULL, item INTEGER NOT NULL, status TEXT NOT NULL, outcome TEXT NOT NULL,
-			reason TEXT NOT NULL, undone INTEGER NOT NULL, started_at BIGINT NOT NULL, ended_at BIGINT NOT NULL,
-			undone_at BIGINT NOT NULL, PRIMARY KEY (document, number)) KEYED`,
-		`CREATE INDEX IF NOT EXISTS P_steps_open ON P_steps (step, document) WHERE ended_at = 0`,
-		`CREATE TABLE IF NOT EXISTS P_troubles (
-			document TEXT NOT NULL, number INTEGER NOT NULL, definition TEXT NOT NULL, version INTEGER NOT NULL,
-			kind TEXT NOT NULL, step TEXT NOT NULL, visit INTEGER NOT NULL, reason TEXT NOT NULL,
-			opened_at BIGINT NOT NULL, closed_at BIGINT NOT NULL, PRIMARY KEY (document, number)) KEYED`,
-		`CREATE INDEX IF NOT EXISTS P_troubles_open ON P_troubles (step, reason, document) WHERE closed_at = 0`,
-		`CREATE TABLE IF NOT EXISTS P_tallies (
-			definition TEXT NOT NULL, version INTEGER NOT NULL, step TEXT NOT NULL, hour BIGINT NOT NULL, outcome TEXT NOT NULL,
-			reason TEXT NOT NULL, bucket INTEGER NOT NULL, n BIGINT NOT NULL,
-			PRIMARY KEY (definition, version, step, hour, outcome, reason, bucket)) KEYED`,
-		`CREATE TABLE IF NOT EXISTS P_totals (
-			definition TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, n BIGINT NOT NULL,
-			PRIMARY KEY (definition, version, state)) KEYED`,
+	statements := []string{`CREATE TABLE IF NOT EXISTS P_cursors (shard INTEGER PRIMARY KEY, seq BIGINT NOT NULL)`}
+	for _, p := range all() {
+		statements = append(statements, p.create...)
 	}
 	replace := strings.NewReplacer("P_", prefix, "TEXT", d.text, "BLOB", d.blob, "KEYED", d.table)
 	for i := range statements {
@@ -87,7 +60,11 @@ func (d dialect) tables(prefix string) []string {
 
 // tableNames returns the names of the tables of a set, without the prefix.
 func tableNames() []string {
-	return []string{"cursors", "documents", "steps", "troubles", "tallies", "totals"}
+	names := []string{"cursors"}
+	for _, p := range all() {
+		names = append(names, p.name)
+	}
+	return names
 }
 
 // migrate makes what is not there. Tables of another version of the schema

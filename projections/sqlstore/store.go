@@ -10,6 +10,7 @@ package sqlstore
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -179,7 +180,8 @@ func next(prefix string) string {
 func fingerprint() (string, error) {
 	var s saga.State
 	raw, err := s.AppendBinary(nil)
-	return fmt.Sprintf("%d %x", schemaVersion, raw), err
+	tables := sha256.Sum256([]byte(strings.Join(dialect{}.tables("P_"), ";")))
+	return fmt.Sprintf("%d %x %x", schemaVersion, raw, tables[:8]), err
 }
 
 func readActive(ctx context.Context, q querier) (string, error) {
