@@ -102,6 +102,13 @@ func (h *Hub) watch() (*watcher, bool) {
 	return w, true
 }
 
+// watching returns how many watch.
+func (h *Hub) watching() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.watchers)
+}
+
 func (h *Hub) leave(w *watcher) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -59,14 +59,22 @@ func New(system System, hub *Hub, conf Config) *Server {
 	s.mux.HandleFunc("GET /docs", s.docs)
 	s.mux.HandleFunc("GET /docs.css", docsStyle)
 	s.mux.HandleFunc("GET /asyncapi.json", s.asyncAPI)
+	s.mux.HandleFunc("GET /metrics", s.metrics)
 	s.mux.HandleFunc("GET /schemas", s.schemas)
 	s.mux.HandleFunc("GET /schemas/{name}", s.schema)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { problem(w, r, http.StatusNotFound) })
 	return s
 }
 
-// Handler returns what answers, behind the guard.
-func (s *Server) Handler() http.Handler { return s.Guard(s.secured(s.mux), problem) }
+// Handler returns what answers, behind the guard; whether the server lives may
+// be asked by everybody.
+func (s *Server) Handler() http.Handler {
+	top, health := http.NewServeMux(), s.Health()
+	top.Handle("/healthz", health)
+	top.Handle("/readyz", health)
+	top.Handle("/", s.Guard(s.secured(s.mux), problem))
+	return top
+}
 
 // secured sets headers that hold for all answers; a console sets its own.
 func (s *Server) secured(next http.Handler) http.Handler {

@@ -113,7 +113,7 @@ func sinceOf(r *http.Request) string {
 func (c *Console) Handler() http.Handler {
 	top := http.NewServeMux()
 	answer := c.server.Handler()
-	for _, p := range []string{"/v1/", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/openapi-3.0.yaml", "/docs", "/docs.css", "/asyncapi.json", "/schemas", "/schemas/"} {
+	for _, p := range []string{"/v1/", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json", "/openapi-3.0.yaml", "/docs", "/docs.css", "/asyncapi.json", "/schemas", "/schemas/", "/metrics", "/healthz", "/readyz"} {
 		top.Handle(p, answer)
 	}
 	top.HandleFunc("GET /assets/{name}", c.asset)
