@@ -173,44 +173,59 @@ func (r *rawLog) unsigned(m *verify.Message, data []byte) bool {
 	return errors.Is(bad, events.ErrUnsigned)
 }
 
-// read feeds the checker a shard's messages, without their data unless a signature covers it.
-func (r *rawLog) read(ctx context.Context, c *verify.Checker, shard int, last uint64) error {
-	if last == 0 {
-		return nil
+// tries is how often a shard is asked for what does not come.
+const tries = 4
+
+// read feeds the checker a shard's messages, without their data
+// unless a signature covers it.
+func (r *rawLog) read(ctx context.Context, c *verify.Checker, shard int, last uint64) (err error) {
+	next := uint64(1)
+	for range tries { // a server that has just come back may not answer at once
+		if next > last {
+			return nil
+		}
+		if next, err = r.readFrom(ctx, c, shard, next, last); err != nil {
+			return err
+		}
 	}
+	return nil // what is missing at the end, the extent tells
+}
+
+// readFrom feeds the checker a shard's messages from a sequence on, until the
+// last one or as long as they come, and returns which is the next.
+func (r *rawLog) readFrom(ctx context.Context, c *verify.Checker, shard int, next, last uint64) (uint64, error) {
 	consumer, err := r.js.OrderedConsumer(ctx, fmt.Sprintf("DOCSAGA_%d", shard), jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: r.guard == nil, // a signature covers the data
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: next, HeadersOnly: r.guard == nil, // a signature covers the data
 	})
 	if err != nil {
-		return err
+		return next, err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(2000))
 	if err != nil {
-		return err
+		return next, err
 	}
 	defer messages.Stop()
 	stop := context.AfterFunc(ctx, messages.Stop)
 	defer stop()
-	for {
-		m, err := messages.Next(jetstream.NextMaxWait(10 * time.Second))
+	for next <= last {
+		m, err := messages.Next(jetstream.NextMaxWait(5 * time.Second))
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return next, context.Cause(ctx)
 		}
 		if errors.Is(err, nats.ErrTimeout) {
-			return nil // what is missing at the end, the extent tells
+			return next, nil
 		}
 		if err != nil {
-			return err
+			return next, err
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return err
+			return next, err
 		}
 		taken := verify.Message{Shard: shard, Seq: meta.Sequence.Stream, Subject: m.Subject(), Header: events.Header(m.Headers()), At: meta.Timestamp}
 		taken.Unsigned = r.unsigned(&taken, m.Data())
 		c.Take(&taken)
-		if meta.Sequence.Stream >= last {
-			return nil
-		}
+		next = taken.Seq + 1
 	}
+	return next, nil
 }

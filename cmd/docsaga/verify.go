@@ -44,7 +44,8 @@ what was looked at and what breaches it. Exit code 1 if anything does.
 With --store or --data, how far the log must reach is read from its anchor.
 
 --submitted names a file with a line {"document":"...","answered":true} for each
-submission, kept by whoever submitted; --effects one with a line
+submission, kept by whoever submitted, with "refused":true for what was refused;
+--effects one with a line
 {"document":"...","step":"...","visit":1} for each effect that exists; --reads one
 with a line {"document":"...","asked":"3-17","answered":"3-21","state":"running"}
 for each answer to a reader who asked from a position on. In --submitted a

@@ -17,6 +17,9 @@ func (c *Checker) Submissions(list []Submission) {
 		if s.Answered && (d == nil || d.submitted == 0) {
 			c.breach(1, s.Document, "its submission was accepted and is not in the log")
 		}
+		if s.Refused && d != nil {
+			c.breach(1, s.Document, "its submission was refused and is in the log")
+		}
 	}
 	c.delays(list)
 }

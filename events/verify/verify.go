@@ -35,7 +35,8 @@ type Graph struct {
 // A Submission is a line of the record that a submitter kept.
 type Submission struct {
 	Document events.DocumentID `json:"document"`
-	Answered bool              `json:"answered"` // the submission was accepted; if not, nobody knows
+	Answered bool              `json:"answered"`          // the submission was accepted; if not, nobody knows
+	Refused  bool              `json:"refused,omitempty"` // but for this: it was refused, and must not be there
 	// Poisoned says that the document is there to do harm. Within is in how many
 	// seconds another must end beside such ones; 0 for any time.
 	Poisoned bool    `json:"poisoned,omitempty"`

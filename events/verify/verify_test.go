@@ -219,6 +219,12 @@ func TestTheRecordOfSubmissionsIsCompared(t *testing.T) {
 	if len(r.Breaches) != 1 || r.Breaches[0].Document != "lost" || r.Breaches[0].Invariant != 1 {
 		t.Errorf("breaches %+v, want that lost is lost", r.Breaches)
 	}
+	r = check(story(completed()...), func(c *verify.Checker) {
+		c.Submissions([]verify.Submission{{Document: "d", Refused: true}, {Document: "other", Refused: true}})
+	})
+	if len(r.Breaches) != 1 || r.Breaches[0].Document != "d" || r.Breaches[0].Invariant != 1 {
+		t.Errorf("breaches %+v, want that d was refused and is there", r.Breaches)
+	}
 }
 
 func TestEffectsAreCompared(t *testing.T) {

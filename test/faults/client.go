@@ -33,6 +33,8 @@ type client struct {
 	aside    time.Duration // the longest that a document which kills its worker took to end
 	reads    []verify.Reading
 	unread   int     // answers that did not come
+	refused  int     // submissions that were refused as busy
+	unlike   error   // a submission was answered neither so nor so
 	reader   *reader // nil if nobody reads
 	redone   int     // events that say that something was done again, or not as usual
 	watching sync.WaitGroup
@@ -52,6 +54,12 @@ func newClient(ctx context.Context, sys *system) (*client, func(), error) {
 	}
 	definitions := catalog.New(log)
 	c.operator = verbs.New(log, definitions)
+	if c.reader != nil {
+		if err := c.reader.ready(ready); err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
 	for { // the broker deploys the definition after it has made the log
 		if _, err := definitions.Latest(ready, "abc"); err == nil {
 			return c, done, nil
@@ -125,10 +133,10 @@ func (c *client) left() int {
 // goes on at that pace while more is open.
 func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, documents int, over time.Duration, more <-chan struct{}) error {
 	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
+	g.SetLimit(s.atOnce())
 	began := time.Now()
 	for i := 0; i < documents || isOpen(more); i++ {
-		fate := s.fate(rng)
+		fate := s.fate(rng, i)
 		id := events.DocumentID(fmt.Sprintf("%s-%s-%05d", fate, s.name, i))
 		if due := began.Add(over * time.Duration(i) / time.Duration(documents)); over > 0 {
 			select {
@@ -138,8 +146,8 @@ func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, docume
 		}
 		cancel := fate == fateCancel
 		g.Go(func() error {
-			if stored, err := c.submitOne(inner, id, s.within); err == nil {
-				c.learned(ctx, id, stored.Position)
+			if at, err := c.submitOne(inner, id, s); err == nil {
+				c.learned(ctx, id, at)
 			}
 			if cancel {
 				c.cancel(inner, id)
@@ -149,9 +157,6 @@ func (c *client) submit(ctx context.Context, rng *rand.Rand, s *scenario, docume
 	}
 	return g.Wait()
 }
-
-// atOnce is how many submissions are under way at most.
-const atOnce = 64
 
 // isOpen reports whether a channel is there, and open.
 func isOpen(c <-chan struct{}) bool {
@@ -163,16 +168,34 @@ func isOpen(c <-chan struct{}) bool {
 	}
 }
 
-func (c *client) submitOne(ctx context.Context, id events.DocumentID, within time.Duration) (events.Event, error) {
-	attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
+// submitOne submits a document, and keeps a record of it.
+func (c *client) submitOne(ctx context.Context, id events.DocumentID, s *scenario) (events.Position, error) {
+	attempt, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
-	stored, err := c.log.Write(attempt, events.Event{
-		Slot: events.DocumentSlot("abc", 1, id, events.Submitted), Source: "/faults", Worker: string(id), Time: time.Now(), Data: []byte(`{"output":{"n":1}}`),
-	})
+	var at events.Position
+	var err error
+	if s.overload {
+		at, err = c.reader.submit(attempt, id)
+	} else {
+		var stored events.Event
+		stored, err = c.log.Write(attempt, events.Event{
+			Slot: events.DocumentSlot("abc", 1, id, events.Submitted), Source: "/faults", Worker: string(id), Time: time.Now(), Data: []byte(`{"output":{"n":1}}`),
+		})
+		at = stored.Position
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.record = append(c.record, verify.Submission{Document: id, Answered: err == nil, Poisoned: harmful(id), Within: within.Seconds()})
-	return stored, err
+	refused := errors.Is(err, events.ErrBusy)
+	if errors.Is(err, errAnswer) {
+		c.unlike = err
+	}
+	if refused {
+		c.refused++
+	}
+	c.record = append(c.record, verify.Submission{
+		Document: id, Answered: err == nil, Refused: refused, Poisoned: harmful(id), Within: s.within.Seconds(),
+	})
+	return at, err
 }
 
 func (c *client) cancel(ctx context.Context, id events.DocumentID) {
@@ -207,6 +230,19 @@ func (c *client) mend(ctx context.Context) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// count returns how many documents with a fate were accepted.
+func (c *client) count(fate string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for i := range c.record {
+		if c.record[i].Answered && strings.HasPrefix(string(c.record[i].Document), fate+"-") {
+			n++
+		}
+	}
+	return n
 }
 
 // lines returns things as lines of JSON.

@@ -10,13 +10,16 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/docsaga/docsaga/events"
 )
 
 // A scenario is a fault, and the documents that meet it.
 type scenario struct {
 	name      string
 	fates     []string      // each as likely as the others
-	documents int           // in the long form; default 1400
+	inTurn    bool          // they come one after another instead
+	documents int           // in the long form; default 1000
 	fault     string        // of every process; see faulty.go
 	alone     bool          // coordinators ask for no leases
 	replicas  int           // brokers that keep the log; default 1
@@ -25,7 +28,7 @@ type scenario struct {
 	reads     bool          // docsaga's server runs, and is asked
 	postgres  bool          // effects are in PostgreSQL
 	within    time.Duration // in which each document must end beside those that do harm
-	overload  bool          // all documents at once
+	overload  bool          // five times the documents, all at once, at docsaga's server
 	invariant int           // a seeded bug: which must be breached
 	// prepare readies the system's directory before anything runs; what it
 	// returns undoes that. An error leaves the scenario out. It may be nil.
@@ -47,7 +50,30 @@ type trial struct {
 	short   bool
 }
 
-func (s *scenario) fate(rng *rand.Rand) string { return s.fates[rng.IntN(len(s.fates))] }
+// fate returns what becomes of the n-th document.
+func (s *scenario) fate(rng *rand.Rand, n int) string {
+	if s.inTurn {
+		return s.fates[n%len(s.fates)]
+	}
+	return s.fates[rng.IntN(len(s.fates))]
+}
+
+// atOnce returns how many submissions are under way at most.
+func (s *scenario) atOnce() int {
+	if s.overload {
+		return 256
+	}
+	return 64
+}
+
+// patience returns how long a submission is waited for: longer if a broker may
+// be stopped that a connection is to, which takes its time to show.
+func (s *scenario) patience() time.Duration {
+	if s.replicas > 1 {
+		return time.Minute
+	}
+	return 10 * time.Second
+}
 
 // A result is what became of a scenario.
 type result struct {
@@ -62,12 +88,13 @@ type result struct {
 	err                                       error
 	skipped                                   string        // why it was left out
 	loses                                     bool          // documents must be lost
+	refused, harmed                           int           // submissions; documents that must complete and did not, beside such as do harm
 	reads                                     int           // answers that were compared
 	aside                                     time.Duration // until a document that kills its worker ended, at most
 }
 
-// patience is how long documents may take to end once the fault has stopped.
-const patience = 30 * time.Second
+// patienceAtEnd is how long all documents may take to end once the fault has stopped.
+const patienceAtEnd = 30 * time.Second
 
 // run runs the scenario in a directory of its own.
 func (s scenario) run(ctx context.Context, o options) (r result) {
@@ -119,16 +146,16 @@ func (s scenario) run(ctx context.Context, o options) (r result) {
 // load submits documents while the fault is at work, and waits until all have
 // ended.
 func (t *trial) load(ctx context.Context, o options, r *result) error {
-	documents, over := t.documents, 14*time.Second
+	documents, over := t.documents, 10*time.Second
 	if documents == 0 {
-		documents = 1400
+		documents = 1000
 	}
 	if o.short {
 		documents, over = max(60, documents/10), 4*time.Second
 	}
 	documents = max(1, int(float64(documents)*o.factor))
 	if t.overload {
-		documents, over = 3*documents, 0
+		documents, over = 5*documents, 0
 	}
 	during, stop := context.WithCancel(ctx)
 	defer stop()
@@ -153,7 +180,7 @@ func (t *trial) load(ctx context.Context, o options, r *result) error {
 		return err
 	}
 	began := time.Now()
-	wait := patience
+	wait := patienceAtEnd
 	if o.bugs || t.loses {
 		wait = 12 * time.Second // some documents will never end
 	}
@@ -184,6 +211,9 @@ func (t *trial) judge(ctx context.Context, r *result) error {
 	}
 	submissions, reads, submitted, accepted := t.client.records()
 	r.documents, r.accepted, r.aside = submitted, accepted, t.client.aside
+	if r.refused = t.client.refused; t.client.unlike != nil {
+		return t.client.unlike
+	}
 	found, err := t.sys.verify(ctx, t.docsaga, submissions, reads)
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
@@ -193,6 +223,9 @@ func (t *trial) judge(ctx context.Context, r *result) error {
 	}
 	r.caught = make(map[int]int)
 	r.reads = found.Findings[8].Checked
+	if t.within > 0 { // all others are to complete
+		r.harmed = t.client.count(fateOK) - found.Ended[events.Completed.String()]
+	}
 	for _, f := range found.Findings {
 		if f.Breaches > 0 {
 			r.caught[f.Invariant] = f.Breaches

@@ -106,7 +106,7 @@ func (s *system) startServer(keep func(id string, p *process) error) error {
 	}
 	s.server = "http://" + addr
 	return keep("server", &process{program: s.docsaga, args: []string{
-		"server", "--nats", s.url, "--data", s.serverDir(), "--http", addr,
+		"server", "--nats", s.url, "--data", s.serverDir(), "--http", addr, "--max-waiting", "300",
 	}})
 }
 

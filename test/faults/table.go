@@ -21,6 +21,12 @@ func (r *result) line() string {
 	if r.aside > 0 {
 		s += fmt.Sprintf(", what killed its worker was put aside in %.1fs", r.aside.Seconds())
 	}
+	if r.refused > 0 {
+		s += fmt.Sprintf(", %d refused as busy", r.refused)
+	}
+	if r.harmed > 0 {
+		s += fmt.Sprintf(", %d HARMED beside it", r.harmed)
+	}
 	if r.skipped != "" {
 		return fmt.Sprintf("%-20s LEFT OUT: %s", r.name, r.skipped)
 	}
@@ -45,7 +51,7 @@ func (r *result) ok() bool {
 	if r.loses {
 		return r.err == nil && r.caught[1] > 0 && r.bites > 0
 	}
-	return r.err == nil && r.breaches == 0 && r.lost == 0 && r.bites > 0 && r.accepted > 0 && r.recovered >= 0 && r.recovered < patience
+	return r.err == nil && r.breaches == 0 && r.lost == 0 && r.harmed == 0 && r.bites > 0 && r.accepted > 0 && r.recovered >= 0 && r.recovered < patienceAtEnd
 }
 
 // invariants returns which invariants were breached.
