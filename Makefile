@@ -54,11 +54,13 @@ bench-peers: build ## measure docsaga, DBOS and River in turn on the same five e
 e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
 	DOCSAGA_CHECK_EVENTS=true DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E|^TestAuditNames' -v
 
-faults: build bin/faults ## break docsaga on purpose, in every way we know, and verify; about ten minutes
-	bin/faults
+faults: build bin/faults ## break docsaga on purpose, in every way we know, and verify; about thirteen minutes
+	@own=; if [ -z "$$DOCSAGA_TEST_POSTGRES" ]; then \
+		DOCSAGA_TEST_POSTGRES=$$(deploy/test/postgres.sh start) && own=1; export DOCSAGA_TEST_POSTGRES; fi; \
+	bin/faults $(FAULTS); code=$$?; [ -z "$$own" ] || deploy/test/postgres.sh stop; exit $$code
 
-faults-short: build bin/faults ## the same with a tenth of the documents, in four minutes
-	bin/faults -short
+faults-short: build bin/faults ## the same with a tenth of the documents, in three minutes
+	bin/faults -short -at-once 2
 
 faults-bugs: build ## seed bugs, each of which verify must catch; under a minute
 	$(GO) build -tags seededbugs -o bin/faults-bugs ./test/faults
