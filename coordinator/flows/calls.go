@@ -36,7 +36,7 @@ func parseCall(source string) (slot events.Slot, depth int, err error) {
 	if depth, err = strconv.Atoi(number); err == nil {
 		slot, err = events.ParseSubject(subject)
 	}
-	if err != nil || slot.Kind != events.Outcome {
+	if err != nil || slot.Kind != events.Outcome || depth < 0 || callSource(slot, depth) != source {
 		return slot, depth, fmt.Errorf("flows: source %.200q is not that of a call: %w", source, events.ErrBadEvent)
 	}
 	return slot, depth, nil
