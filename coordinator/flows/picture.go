@@ -3,10 +3,10 @@ package flows
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator/where"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -27,24 +27,11 @@ func (f *Flows) read(ctx context.Context, document events.DocumentID) (*picture,
 }
 
 func look(ctx context.Context, histories Histories, definitions Getter, document events.DocumentID) (*picture, error) {
-	history, err := histories.History(ctx, document)
-	if err != nil && !errors.Is(err, events.ErrBadEvent) {
+	p, err := where.Is(ctx, histories, definitions, document)
+	if err != nil {
 		return nil, fmt.Errorf("flows: %w", err)
 	}
-	if len(history) == 0 {
-		return nil, fmt.Errorf("flows: document %s: %w", document, events.ErrNotFound)
-	}
-	p := &picture{document: document, history: history}
-	if p.definition, err = definitions.Get(ctx, history[0].Slot.Definition, history[0].Slot.Version); err != nil {
-		return nil, fmt.Errorf("flows: document %s: %w", document, err)
-	}
-	for i := range history {
-		p.state = p.definition.Fold(p.state, &history[i])
-		for len(p.opened) < p.state.Visits() {
-			p.opened = append(p.opened, i)
-		}
-	}
-	return p, nil
+	return &picture{document: p.Document, definition: p.Definition, history: p.History, state: p.State, opened: p.Opened}, nil
 }
 
 // visit returns the index of the visit of a slot.

@@ -3,11 +3,11 @@ package tasks
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator/where"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -22,27 +22,15 @@ type picture struct {
 }
 
 func (d *Desk) look(ctx context.Context, document events.DocumentID) (*picture, error) {
-	if err := events.CheckID(document); err != nil {
-		return nil, fmt.Errorf("tasks: document: %w", err)
-	}
-	history, err := d.log.History(ctx, document)
-	if err != nil && !errors.Is(err, events.ErrBadEvent) {
+	p, err := where.Is(ctx, d.log, d.definitions, document)
+	if err != nil {
 		return nil, fmt.Errorf("tasks: %w", err)
 	}
-	if len(history) == 0 {
-		return nil, fmt.Errorf("tasks: document %s: %w", document, events.ErrNotFound)
+	since := make([]time.Time, len(p.Opened))
+	for visit, at := range p.Opened {
+		since[visit] = p.History[at].At
 	}
-	p := &picture{document: document, history: history}
-	if p.definition, err = d.definitions.Get(ctx, history[0].Slot.Definition, history[0].Slot.Version); err != nil {
-		return nil, fmt.Errorf("tasks: document %s: %w", document, err)
-	}
-	for i := range history {
-		p.state = p.definition.Fold(p.state, &history[i])
-		for len(p.since) < p.state.Visits() {
-			p.since = append(p.since, history[i].At)
-		}
-	}
-	return p, nil
+	return &picture{document: p.Document, definition: p.Definition, history: p.History, state: p.State, since: since}, nil
 }
 
 // waits reports whether a visit waits for a person.

@@ -3,11 +3,11 @@ package verbs
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/docsaga/docsaga/coordinator/where"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -22,25 +22,11 @@ type picture struct {
 
 // look reads where the document is.
 func (o *Operator) look(ctx context.Context, document events.DocumentID) (*picture, error) {
-	if err := events.CheckID(document); err != nil {
-		return nil, fmt.Errorf("verbs: document: %w", err)
-	}
-	history, err := o.log.History(ctx, document)
-	if err != nil && !errors.Is(err, events.ErrBadEvent) {
+	p, err := where.Is(ctx, o.log, o.definitions, document)
+	if err != nil {
 		return nil, fmt.Errorf("verbs: %w", err)
 	}
-	if len(history) == 0 {
-		return nil, fmt.Errorf("verbs: document %s: %w", document, events.ErrNotFound)
-	}
-	slot := history[0].Slot
-	p := &picture{document: document, history: history}
-	if p.definition, err = o.definitions.Get(ctx, slot.Definition, slot.Version); err != nil {
-		return nil, fmt.Errorf("verbs: document %s: %w", document, err)
-	}
-	for i := range history {
-		p.state = p.definition.Fold(p.state, &history[i])
-	}
-	return p, nil
+	return &picture{document: p.Document, definition: p.Definition, history: p.History, state: p.State}, nil
 }
 
 // plan returns what a command would write.
