@@ -66,7 +66,7 @@ func (a *app) restoreCommand() *cobra.Command {
 		Long: `Brings the log of a backup back, byte for byte, into --data, which must be empty,
 or onto the server that --nats names, which must have no saga log. Then it reads
 it all and compares it with what was saved, and, given the public key, with the
-checkpoints.
+checkpoints. If anything fails, nothing of it is left.
 
 The queues go on where they stood. A service that had done more when the system
 was lost does that again, unless its barrier knows it: restore no database that
@@ -88,18 +88,38 @@ func (a *app) restore(ctx context.Context, dir string, f auditFlags, remote bool
 	if err != nil {
 		return damaged(err)
 	}
-	nc, done, err := a.emptyServer(remote)
+	place, err := a.emptyPlace(remote)
 	if err != nil {
 		return err
 	}
-	defer done()
-	err = m.RestoreStreams(dir, func(name string, meta json.RawMessage, r io.Reader) error {
-		return natslog.RestoreStream(ctx, nc, name, meta, r)
+	if _, err := os.Stat(f.directory(a)); err == nil && len(m.Audit) > 0 {
+		return errors.Join(fmt.Errorf("restore: %s exists: %w", f.directory(a), events.ErrConflict), place.abandon(nil))
+	}
+	if err := a.restoreTo(ctx, place, &m, dir, f); err != nil {
+		if len(m.Audit) > 0 {
+			_ = os.RemoveAll(f.directory(a)) // it was not there before
+		}
+		return errors.Join(err, place.abandon(m.Streams))
+	}
+	if err := place.keep(); err != nil {
+		return err
+	}
+	return printOne(a, m, a.showManifest)
+}
+
+// restoreTo brings the backup back and compares it with what was saved.
+func (a *app) restoreTo(ctx context.Context, place *place, m *archive.Manifest, dir string, f auditFlags) error {
+	err := m.RestoreStreams(dir, func(name string, meta json.RawMessage, r io.Reader) error {
+		if err := natslog.RestoreStream(ctx, place.nc, name, meta, r); err != nil {
+			return err
+		}
+		place.made[name] = true
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	log, err := natslog.Open(ctx, nc, natslog.Options{Logger: a.settings.logger})
+	log, err := natslog.Open(ctx, place.nc, natslog.Options{Logger: a.settings.logger})
 	if err != nil {
 		return fmt.Errorf("open the saga log: %w", err)
 	}
@@ -116,10 +136,7 @@ func (a *app) restore(ctx context.Context, dir string, f auditFlags, remote bool
 		return err
 	}
 	// Last of all, so that no service begins on a log that does not hold.
-	if err := log.RestoreQueues(ctx, m.Queues); err != nil {
-		return err
-	}
-	return printOne(a, m, a.showManifest)
+	return log.RestoreQueues(ctx, m.Queues)
 }
 
 func damaged(err error) error {
@@ -151,29 +168,90 @@ func (a *app) compareSigned(ctx context.Context, log *natslog.Log, f auditFlags)
 	return nil
 }
 
-// emptyServer returns a connection to the server to restore to: that of
-// --nats, or one on --data in this process.
-func (a *app) emptyServer(remote bool) (nc *nats.Conn, done func(), err error) {
+// A place is an empty server that a backup is brought back to.
+type place struct {
+	nc     *nats.Conn
+	broker *embedded.Server // nil if the server is another process
+	dir    string           // where the broker's store is to lie at the end
+	made   map[string]bool  // streams
+}
+
+// restoring is what a store is called until it is whole.
+func (p *place) restoring() string { return p.dir + ".restoring" }
+
+// emptyPlace returns the server of --nats, or one in this process whose store
+// becomes that of --data when it is kept.
+func (a *app) emptyPlace(remote bool) (*place, error) {
+	p := &place{made: make(map[string]bool)}
+	var err error
 	if remote {
-		nc, err = natslog.Connect(a.settings.nats, natslog.ConnectOptions{
+		p.nc, err = natslog.Connect(a.settings.nats, natslog.ConnectOptions{
 			Name: "docsaga restore", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
 		})
 		if err != nil {
-			return nil, nil, fmt.Errorf("connect to %s: %w", redacted(a.settings.nats), err)
+			return nil, fmt.Errorf("connect to %s: %w", redacted(a.settings.nats), err)
 		}
-		return nc, nc.Close, nil
+		return p, nil
 	}
-	dir := filepath.Join(orElse(a.settings.data, defaultData), "nats")
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return nil, nil, fmt.Errorf("restore: %s is not empty: %w", dir, events.ErrConflict)
+	p.dir = filepath.Join(orElse(a.settings.data, defaultData), "nats")
+	if entries, err := os.ReadDir(p.dir); err == nil && len(entries) > 0 {
+		return nil, fmt.Errorf("restore: %s is not empty: %w", p.dir, events.ErrConflict)
 	}
-	broker, err := embedded.Start(embedded.Config{Dir: dir, Durability: natslog.Durability(a.settings.durability), Logger: a.settings.logger})
+	if err := os.RemoveAll(p.restoring()); err != nil { // of one that was killed
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	p.broker, err = embedded.Start(embedded.Config{Dir: p.restoring(), Durability: natslog.Durability(a.settings.durability), Logger: a.settings.logger})
 	if err != nil {
-		return nil, nil, fmt.Errorf("restore: start NATS: %w", err)
+		return nil, fmt.Errorf("restore: start NATS: %w", err)
 	}
-	if nc, err = broker.Connect(); err != nil {
-		broker.Stop()
-		return nil, nil, fmt.Errorf("restore: start NATS: %w", err)
+	if p.nc, err = p.broker.Connect(); err != nil {
+		return nil, errors.Join(fmt.Errorf("restore: start NATS: %w", err), p.abandon(nil))
 	}
-	return nc, func() { nc.Close(); broker.Stop() }, nil
+	return p, nil
+}
+
+func (p *place) stop() {
+	if p.nc != nil {
+		p.nc.Close()
+	}
+	if p.broker != nil {
+		p.broker.Stop()
+	}
+}
+
+// keep puts the store in its place.
+func (p *place) keep() error {
+	p.stop()
+	if p.broker == nil {
+		return nil
+	}
+	err := os.Remove(p.dir) // it is empty
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = os.Rename(p.restoring(), p.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
+// abandon leaves nothing of what was brought back.
+func (p *place) abandon(streams []archive.Stream) error {
+	if p.broker != nil {
+		p.stop()
+		return os.RemoveAll(p.restoring())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // the user's may have ended
+	defer cancel()
+	var errs []error
+	for _, s := range streams {
+		if p.made[s.Name] {
+			errs = append(errs, natslog.RemoveStream(ctx, p.nc, s.Name))
+		}
+	}
+	p.stop()
+	return errors.Join(errs...)
 }

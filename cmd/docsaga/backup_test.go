@@ -14,6 +14,7 @@ import (
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/archive"
+	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/services/samples"
 )
 
@@ -72,6 +73,9 @@ func TestABackupMadeWhileTheSystemRunsComesBackWhole(t *testing.T) {
 	}
 	if err := restored.log.CheckSettings(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if code, out, errOut := docsaga(t, "verify", "--nats", restored.broker.URL(), "--grace", "1h"); code != exitOK {
+		t.Errorf("verify of the restored log: code %d, %s%s", code, out, errOut)
 	}
 	late := story("after", 1)
 	for _, e := range late {
@@ -240,5 +244,48 @@ func TestARestoredLogIsComparedWithItsCheckpointsAndTheKeyIsNotSaved(t *testing.
 	code, r := crimeScene{t: t, dir: into, key: s.key}.verify(t)
 	if code != exitOK || r.Events != 210+changesAtStart || r.Files != 1 || r.Uncovered != 0 {
 		t.Errorf("code %d, %+v, want 210 events and the changes as they were signed, and the file", code, r)
+	}
+}
+
+func TestAFailedRestoreLeavesNothingAndCanBeDoneAgain(t *testing.T) {
+	s := newCrimeScene(t, 10)
+	backup, into := t.TempDir(), t.TempDir()
+	if code, _, errOut := docsaga(t, "backup", backup, "--nats", s.open(t), "--data", s.dir); code != exitOK {
+		t.Fatal(errOut)
+	}
+	other := filepath.Join(t.TempDir(), "other.key")
+	if code, _, errOut := docsaga(t, "audit", "keygen", other, "--name", "example.org/test"); code != exitOK {
+		t.Fatal(errOut)
+	}
+	if err := os.MkdirAll(filepath.Join(into, "nats.restoring", "jetstream"), 0o700); err != nil { // of one that was killed
+		t.Fatal(err)
+	}
+	remote := startLog(t, t.TempDir()) // any server: its log is removed
+	for _, name := range remote.log.Streams() {
+		if err := natslog.RemoveStream(t.Context(), remote.nc, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	elsewhere := t.TempDir()
+	for _, key := range []string{other, s.key} {
+		want := exitOK
+		if key == other {
+			want = exitFailed
+		}
+		code, _, errOut := docsaga(t, "restore", backup, "--data", into, "--durability", "relaxed", "--audit-pub", key+".pub")
+		if code != want {
+			t.Fatalf("code %d, want %d: %s", code, want, errOut)
+		}
+		entries, _ := os.ReadDir(into)
+		if want == exitFailed && len(entries) > 0 {
+			t.Errorf("a failed restore leaves %v", entries)
+		}
+		code, _, errOut = docsaga(t, "restore", backup, "--nats", remote.broker.URL(), "--data", elsewhere, "--audit-pub", key+".pub")
+		if code != want {
+			t.Fatalf("onto a server: code %d, want %d: %s", code, want, errOut)
+		}
+		if _, err := remote.log.Last(t.Context(), 0); (err == nil) != (want == exitOK) {
+			t.Errorf("onto a server: code %d leaves a shard with %v", code, err)
+		}
 	}
 }

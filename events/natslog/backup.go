@@ -107,6 +107,19 @@ func RestoreStream(ctx context.Context, nc *nats.Conn, name string, meta json.Ra
 	return nil
 }
 
+// RemoveStream removes a stream that [RestoreStream] has made, of a log that
+// did not become whole.
+func RemoveStream(ctx context.Context, nc *nats.Conn, name string) error {
+	js, err := jetstream.New(nc)
+	if err == nil {
+		err = js.DeleteStream(ctx, name)
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("natslog: remove stream %s: %w", name, err)
+	}
+	return nil
+}
+
 const codeStreamExists = 10130
 
 func restoreStream(ctx context.Context, nc *nats.Conn, name string, meta json.RawMessage, r io.Reader) error {
