@@ -269,17 +269,22 @@ func (s *Server) takeBatch(r *http.Request) ([]batchResult, error) {
 	return results, nil
 }
 
-// takeFile spools an upload to disk: its digest must be known, and whether the
-// document is there already, before the file store has it.
+// takeFile takes the file of a form, if not too many are taken already.
 func (s *Server) takeFile(r *http.Request, sub Submission, boundary string) (Accepted, error) {
-	if boundary == "" {
-		return Accepted{}, statusError(http.StatusBadRequest, "Content-Type: boundary is missing")
-	}
 	end, err := s.beginUpload()
 	if err != nil {
 		return Accepted{}, err
 	}
 	defer end()
+	return s.takeForm(r, sub, boundary)
+}
+
+// takeForm spools an upload to disk: its digest must be known, and whether the
+// document is there already, before the file store has it.
+func (s *Server) takeForm(r *http.Request, sub Submission, boundary string) (Accepted, error) {
+	if boundary == "" {
+		return Accepted{}, statusError(http.StatusBadRequest, "Content-Type: boundary is missing")
+	}
 	spool, err := os.CreateTemp("", "docsaga-upload-")
 	if err != nil {
 		return Accepted{}, err

@@ -149,7 +149,7 @@ func (w *world) effect(e *events.Event, before *State) {
 			return
 		}
 		w.effects = slices.DeleteFunc(w.effects, func(s string) bool { return s == name })
-	case events.Redo, events.Submitted, events.Cancel, events.Compensate, events.Ended:
+	case events.Redo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed:
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,17 +17,18 @@ import (
 // round goes round through ten steps until somebody cancels it.
 func round(t *testing.T) *saga.Definition {
 	t.Helper()
-	drawn := `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0"><process id="round" isExecutable="true">
-<startEvent id="start"/><sequenceFlow id="f" sourceRef="start" targetRef="gate"/><exclusiveGateway id="gate"/><sequenceFlow id="in" sourceRef="gate" targetRef="s0"/>`
+	var drawn strings.Builder
+	drawn.WriteString(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:z="http://camunda.org/schema/zeebe/1.0"><process id="round" isExecutable="true">
+<startEvent id="start"/><sequenceFlow id="f" sourceRef="start" targetRef="gate"/><exclusiveGateway id="gate"/><sequenceFlow id="in" sourceRef="gate" targetRef="s0"/>`)
 	for i := range 10 {
 		to := fmt.Sprintf("s%d", i+1)
 		if i == 9 {
 			to = "gate"
 		}
-		drawn += fmt.Sprintf(`<serviceTask id="s%d"><extensionElements><z:taskDefinition type="s"/></extensionElements></serviceTask>
+		fmt.Fprintf(&drawn, `<serviceTask id="s%d"><extensionElements><z:taskDefinition type="s"/></extensionElements></serviceTask>
 <sequenceFlow id="f%d" sourceRef="s%d" targetRef="%s"/>`, i, i, i, to)
 	}
-	d, err := bpmn.Parse([]byte(drawn+`</process></definitions>`), 1)
+	d, err := bpmn.Parse([]byte(drawn.String()+`</process></definitions>`), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ type Config struct {
 }
 
 // A Busy reports that a queue is full. It wraps [events.ErrBusy].
-type Busy struct {
+type Busy struct { //nolint:errname // the word that people read
 	Queue         string
 	Waiting, Most uint64
 	Retry         time.Duration // when to try again, in whole seconds

@@ -77,7 +77,7 @@ func Check(dir, path string) ([]Found, error) {
 	if len(bad) == 0 {
 		return all, nil
 	}
-	said, way := error(ErrDamaged), "move the anchor away; documents that have lost events must then be submitted anew (docsaga verify names them)"
+	said, way := ErrDamaged, "move the anchor away; documents that have lost events must then be submitted anew (docsaga verify names them)"
 	if shorter && len(anchored.Shards) == 0 {
 		said = fmt.Errorf("%w: %w", ErrDamaged, ErrShorter)
 		way = "start with --accept-shorter-log. That is what relaxed durability may cost after a power cut, and strict must not. " +

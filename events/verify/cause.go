@@ -118,8 +118,6 @@ func (c *Checker) undos(id events.DocumentID, d *document, g *Graph) {
 	}
 }
 
-func sameVisit(a, b reference) bool { return a.step == b.step && a.visit == b.visit }
-
 // mended reports whether a visit failed and a person had its step done anew,
 // or said what came of it: then it is undone by itself, whenever that is.
 func mended(d *document, o event) bool {

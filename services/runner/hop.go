@@ -100,7 +100,6 @@ func (j *job) command() error {
 	data, err := events.ParseData(j.cue.Data)
 	if err != nil {
 		j.unread = err
-		return nil
 	}
 	if data.Context == nil {
 		return nil
