@@ -56,12 +56,16 @@ func (s *Server) Guard(next http.Handler, refused func(http.ResponseWriter, *htt
 
 // person returns who makes the request, and false if nobody that is known.
 func (s *Server) person(r *http.Request) (Person, bool) {
-	if len(s.conf.Keys) == 0 {
+	if !s.NeedsKeys() {
 		return Person{Name: "local", Role: Admin}, isLoopback(host(r.RemoteAddr)) || r.RemoteAddr == "@" || r.RemoteAddr == "pipe"
 	}
 	key, ok := s.session(r)
 	if secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); bearer {
-		key, ok = s.conf.Keys.find(strings.TrimSpace(secret))
+		secret = strings.TrimSpace(secret)
+		if s.conf.Issuer != nil && isToken(secret) {
+			return s.conf.Issuer.person(r.Context(), secret)
+		}
+		key, ok = s.conf.Keys.find(secret)
 	}
 	return Person{Name: key.Name, Role: key.Role, Groups: key.Groups}, ok
 }
@@ -70,7 +74,7 @@ func (s *Server) person(r *http.Request) (Person, bool) {
 // another site's name may point here, and its pages would be let in.
 func (s *Server) rightHost(name string) bool {
 	name = host(name)
-	return len(s.conf.Keys) > 0 && len(s.conf.Hosts) == 0 || isLoopback(name) || slices.Contains(s.conf.Hosts, name)
+	return s.NeedsKeys() && len(s.conf.Hosts) == 0 || isLoopback(name) || slices.Contains(s.conf.Hosts, name)
 }
 
 func host(addr string) string {

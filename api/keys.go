@@ -131,17 +131,18 @@ func (keys Keys) named(name string) (Key, bool) {
 	return Key{}, false
 }
 
-// CheckListen returns an error if a server without keys would be reachable
-// from another machine at that address.
-func CheckListen(addr string, keys Keys) error {
+// CheckListen returns an error if a server that asks for nothing would be
+// reachable from another machine at that address. Guarded says that it asks for
+// keys or tokens.
+func CheckListen(addr string, guarded bool) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("api: address %q: %w", addr, err)
 	}
-	if len(keys) > 0 || isLoopback(host) {
+	if guarded || isLoopback(host) {
 		return nil
 	}
-	return fmt.Errorf("api: %s can be reached from other machines, and there are no keys: make one with `docsaga key`, or listen on 127.0.0.1", addr)
+	return fmt.Errorf("api: %s can be reached from other machines, and there are no keys: make one with `docsaga key`, name an issuer with --oidc-issuer, or listen on 127.0.0.1", addr)
 }
 
 // isLoopback reports whether a host is this machine, by a name or number that

@@ -186,8 +186,8 @@ func (s *Server) System() System { return s.system }
 // Hub returns what hands on the events of the log.
 func (s *Server) Hub() *Hub { return s.hub }
 
-// NeedsKeys reports whether a request needs a key.
-func (s *Server) NeedsKeys() bool { return len(s.conf.Keys) > 0 }
+// NeedsKeys reports whether a request needs a key, or a token.
+func (s *Server) NeedsKeys() bool { return len(s.conf.Keys) > 0 || s.conf.Issuer != nil }
 
 // Allowed reports whether an address may make another request now.
 func (s *Server) Allowed(r *http.Request) bool { return s.limits.allow(limitKey(r, Person{}, false)) }

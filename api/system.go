@@ -78,6 +78,8 @@ type System struct {
 type Config struct {
 	// Keys are who may do what; without any, only this machine is served.
 	Keys Keys
+	// Issuer checks tokens that are given instead of a key, or is nil.
+	Issuer *Issuer
 	// MaxUpload is the greatest size of a document, in bytes; default 64 MiB.
 	MaxUpload int64
 	// Rate is how many requests a second each key or address may make on

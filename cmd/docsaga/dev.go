@@ -106,6 +106,7 @@ func (a *app) children(nats, dir, http string) map[string][]string {
 	given("max-waiting", strconv.FormatUint(a.settings.maxWaiting, 10))
 	shared = append(shared, a.settings.signing.arguments()...)
 	given("max-bytes", strconv.FormatInt(a.settings.maxBytes, 10))
+	shared = append(shared, a.settings.oidc.arguments()...)
 	shared = append(shared, a.settings.tuning.arguments()...)
 	children := map[string][]string{
 		"coordinator": append([]string{"coordinator"}, shared...),

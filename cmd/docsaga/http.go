@@ -121,7 +121,11 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	if err != nil {
 		return part, nil, err
 	}
-	if err := api.CheckListen(addr, keys); err != nil {
+	issuer, err := s.app.settings.oidc.issuer(ctx)
+	if err != nil {
+		return part, nil, err
+	}
+	if err := api.CheckListen(addr, len(keys) > 0 || issuer != nil); err != nil {
 		return part, nil, usage("--http: %w", err)
 	}
 	store, err := records.Open(ctx, s.recordsURL())
@@ -144,7 +148,7 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
 		Operator: operate{verbs.New(s.log, s.catalog), forget.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: s.gate(),
-	}, hub, api.Config{Keys: keys, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
+	}, hub, api.Config{Keys: keys, Issuer: issuer, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {
 		return part, nil, err
@@ -187,13 +191,15 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler)
 
 func (a *app) keyCommand() *cobra.Command {
 	var role string
+	var groups []string
 	cmd := &cobra.Command{
 		Use:   "key NAME",
 		Short: "Make a key for the HTTP API",
 		Long: `Prints a new key to the terminal's error output, once, and the line that stands
 for it in the file that --keys names, with the key hashed, to standard output.`,
-		Example: "  docsaga key scanner --role submitter >> keys.jsonl",
-		Args:    cobra.ExactArgs(1),
+		Example: `  docsaga key scanner --role submitter >> keys.jsonl
+  docsaga key ann --role submitter --group accounting >> keys.jsonl`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var r api.Role
 			if err := r.UnmarshalText([]byte(role)); err != nil {
@@ -203,10 +209,12 @@ for it in the file that --keys names, with the key hashed, to standard output.`,
 			if err != nil {
 				return usage("%w", err)
 			}
+			key.Groups = groups
 			a.say("the key, shown this once: %s", secret)
 			return json.NewEncoder(a.out).Encode(key)
 		},
 	}
+	cmd.Flags().StringSliceVar(&groups, "group", nil, "a group that the holder is in, for tasks (repeatable)")
 	cmd.Flags().StringVar(&role, "role", "viewer", "viewer, submitter, operator or admin")
 	return cmd
 }

@@ -89,7 +89,7 @@ func (a *app) serverCommand() *cobra.Command {
 		Long: `Keeps the status of every document in a database, and answers over HTTP: submit,
 ask, operate, follow (OpenAPI at /openapi.json, for people at /docs).
 
-Without --keys only this machine is served.`,
+Without --keys or --oidc-issuer only this machine is served.`,
 		Example: `  docsaga server --status postgres://user@db/status
   docsaga server --http 0.0.0.0:8080 --keys keys.jsonl`,
 		Args: cobra.NoArgs,

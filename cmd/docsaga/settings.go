@@ -40,6 +40,7 @@ type settings struct {
 	maxWaiting uint64
 	checked    bool // what is written is as its schema says
 	signing    signing
+	oidc       oidcSettings
 	tuning     tuning
 	logger     *slog.Logger
 
@@ -70,6 +71,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.masterKey, "master-key", "", "file with the key that the documents' keys are wrapped with: 32 bytes in base64")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
 	s.signing.flags(f)
+	s.oidc.flags(f)
 	s.tuning.flags(f)
 }
 
