@@ -76,7 +76,7 @@ func (a *app) bench(cmd *cobra.Command, f benchFlags) error {
 		return usage("--rounds %d: want at least 1", f.rounds)
 	}
 	f.setup.Coordinator, f.setup.Projections = f.coordinator == "on", f.projections == "on"
-	f.setup.Shards, f.setup.Replicas = a.settings.shards, a.settings.replicas
+	f.setup.Shards, f.setup.Replicas, f.setup.Seal = a.settings.shards, a.settings.replicas, a.settings.seal
 	f.setup.Durability, f.setup.Logger = natslog.Durability(a.settings.durability), a.settings.logger
 	stop, err := profileTo(f.profile)
 	if err != nil {

@@ -71,7 +71,7 @@ func (s *site) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.log, err = natslog.Open(ctx, s.nc, natslog.Options{Logger: s.setup.Logger, Guard: guard})
+	s.log, err = natslog.Open(ctx, s.nc, natslog.Options{Logger: s.setup.Logger, Guard: guard, Seal: s.setup.Seal})
 	return err
 }
 

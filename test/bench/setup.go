@@ -21,6 +21,7 @@ type Setup struct {
 
 	Coordinator bool // follow the log, and write each document's end
 	Projections bool // follow the log, and keep the status in SQLite
+	Seal        bool // give each document a key, and seal what it holds
 
 	Logger *slog.Logger // default: none
 
