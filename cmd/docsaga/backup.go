@@ -22,18 +22,27 @@ import (
 
 func (a *app) backupCommand() *cobra.Command {
 	var f auditFlags
+	var keys string
 	cmd := &cobra.Command{
 		Use:   "backup DIR",
 		Short: "Save the log, its definitions, files and checkpoints to a directory",
 		Long: `Saves the log while the system runs: each shard as it is at one moment, then the
 files and definitions that its events name, and the checkpoints of the audit
-directory. Keys are not saved, and no database: projections are made again from
-the log, and a service's database is that service's to save.`,
-		Example: "  docsaga backup /mnt/backup/monday --nats nats://nats:4222",
-		Args:    cobra.ExactArgs(1),
+directory. No database is saved: projections are made again from the log, and a
+service's database is that service's to save.
+
+Keys are never in it. --document-keys saves those of the documents, without which
+a restored log cannot be read, to a file; keep it apart from the backup, and no
+longer than what is forgotten may be remembered.`,
+		Example: `  docsaga backup /mnt/backup/monday --nats nats://nats:4222
+  docsaga backup /mnt/backup/monday --document-keys /mnt/keys/monday.jsonl`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
 				m, err := archive.Backup(ctx, sys.log, args[0], f.directory(a), time.Now())
+				if err == nil {
+					err = a.saveKeys(ctx, sys.log, keys, args[0])
+				}
 				if err != nil {
 					return err
 				}
@@ -42,6 +51,7 @@ the log, and a service's database is that service's to save.`,
 		},
 	}
 	f.addDir(cmd)
+	cmd.Flags().StringVar(&keys, "document-keys", "", "file to save the documents' keys to; not below DIR")
 	return cmd
 }
 
@@ -60,6 +70,7 @@ func (a *app) showManifest(m archive.Manifest) error {
 
 func (a *app) restoreCommand() *cobra.Command {
 	var f auditFlags
+	var keys string
 	cmd := &cobra.Command{
 		Use:   "restore DIR",
 		Short: "Bring a backup back into an empty system",
@@ -70,20 +81,25 @@ checkpoints. If anything fails, nothing of it is left.
 
 The queues go on where they stood. A service that had done more when the system
 was lost does that again, unless its barrier knows it: restore no database that
-is older than the backup.`,
+is older than the backup.
+
+What is sealed can be read again with the keys that were saved with
+--document-keys, and with the --master-key that they are wrapped with. Those of
+documents that were forgotten are left out.`,
 		Example: `  docsaga restore /mnt/backup/monday --data docsaga-data --audit-pub audit.key.pub
   docsaga restore /mnt/backup/monday --nats nats://nats:4222`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.restore(cmd.Context(), args[0], f, cmd.Flags().Changed("nats"))
+			return a.restore(cmd.Context(), args[0], keys, f, cmd.Flags().Changed("nats"))
 		},
 	}
 	f.addDir(cmd)
+	cmd.Flags().StringVar(&keys, "document-keys", "", "file with the documents' keys")
 	f.addPublic(cmd)
 	return cmd
 }
 
-func (a *app) restore(ctx context.Context, dir string, f auditFlags, remote bool) error {
+func (a *app) restore(ctx context.Context, dir, keys string, f auditFlags, remote bool) error {
 	m, err := archive.Open(dir)
 	if err != nil {
 		return damaged(err)
@@ -92,6 +108,7 @@ func (a *app) restore(ctx context.Context, dir string, f auditFlags, remote bool
 	if err != nil {
 		return err
 	}
+	place.keys = keys
 	if _, err := os.Stat(f.directory(a)); err == nil && len(m.Audit) > 0 {
 		return errors.Join(fmt.Errorf("restore: %s exists: %w", f.directory(a), events.ErrConflict), place.abandon(nil))
 	}
@@ -119,9 +136,9 @@ func (a *app) restoreTo(ctx context.Context, place *place, m *archive.Manifest, 
 	if err != nil {
 		return err
 	}
-	log, err := natslog.Open(ctx, place.nc, natslog.Options{Logger: a.settings.logger})
+	log, err := a.openRestored(ctx, place)
 	if err != nil {
-		return fmt.Errorf("open the saga log: %w", err)
+		return err
 	}
 	if err := log.DropSnapshots(ctx); err != nil {
 		return err
@@ -137,6 +154,65 @@ func (a *app) restoreTo(ctx context.Context, place *place, m *archive.Manifest, 
 	}
 	// Last of all, so that no service begins on a log that does not hold.
 	return log.RestoreQueues(ctx, m.Queues)
+}
+
+// openRestored opens a log that was just restored, with the documents' keys if
+// there is a file of them.
+func (a *app) openRestored(ctx context.Context, p *place) (*natslog.Log, error) {
+	stream, err := natslog.ProvisionKeys(ctx, p.nc)
+	if err != nil {
+		return nil, err
+	}
+	p.made[stream], p.keyStream = true, stream
+	opts, err := a.logOptions()
+	if err != nil {
+		return nil, err
+	}
+	log, err := natslog.Open(ctx, p.nc, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open the saga log: %w", err)
+	}
+	if p.keys == "" {
+		return log, nil
+	}
+	file, err := os.Open(p.keys)
+	if err != nil {
+		return nil, fmt.Errorf("--document-keys: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // only read
+	n, err := log.Keys().Restore(ctx, file)
+	if err == nil {
+		a.say("%d keys of documents are there again", n)
+	}
+	return log, err
+}
+
+// saveKeys saves the documents' keys to a file, if one is named.
+func (a *app) saveKeys(ctx context.Context, log *natslog.Log, path, backup string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("--document-keys: %w", err)
+	}
+	dir, err := filepath.Abs(backup)
+	if err != nil {
+		return fmt.Errorf("--document-keys: %w", err)
+	}
+	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(rel) {
+		return usage("--document-keys %s: keys do not belong into the backup of what they open", path)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("--document-keys: %w", err)
+	}
+	n, err := log.Keys().Save(ctx, f)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	a.say("%d keys of documents are in %s", n, path)
+	return nil
 }
 
 func damaged(err error) error {
@@ -174,6 +250,9 @@ type place struct {
 	broker *embedded.Server // nil if the server is another process
 	dir    string           // where the broker's store is to lie at the end
 	made   map[string]bool  // streams
+	keys   string           // file with the documents' keys, or empty
+	// keyStream is where they go.
+	keyStream string
 }
 
 // restoring is what a store is called until it is whole.
@@ -247,7 +326,7 @@ func (p *place) abandon(streams []archive.Stream) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // the user's may have ended
 	defer cancel()
 	var errs []error
-	for _, s := range streams {
+	for _, s := range append(streams, archive.Stream{Name: p.keyStream}) {
 		if p.made[s.Name] {
 			errs = append(errs, natslog.RemoveStream(ctx, p.nc, s.Name))
 		}

@@ -205,7 +205,8 @@ func (h *house) forgets(dump func() []byte) {
 		t.Errorf("before it is forgotten the marker is in %v of the log", in)
 	}
 	early := filepath.Join(t.TempDir(), "early")
-	h.run("backup", early)
+	keys := filepath.Join(t.TempDir(), "keys.jsonl")
+	h.run("backup", early, "--document-keys", keys)
 
 	h.run("forget", "forget-me", "--reason", "erasure request 17", "--actor", "dpo")
 	h.until("the rows are erased", func() bool {
@@ -226,6 +227,34 @@ func (h *house) forgets(dump func() []byte) {
 		}
 	}
 	h.stillHolds(key, before)
+	h.comesBack(early, keys, true)
+	h.comesBack(late, keys, false)
+}
+
+// comesBack restores a backup, and says whether the document must be readable
+// then.
+func (h *house) comesBack(backup, keys string, readable bool) {
+	h.Helper()
+	into := h.TempDir()
+	if code, _, errOut := docsaga(h.T, "restore", backup, "--data", into, "--durability", "relaxed", "--document-keys", keys); code != exitOK {
+		h.Fatal(errOut)
+	}
+	a := &app{out: h.logs, errOut: h.logs}
+	if err := a.root().ParseFlags([]string{"--data", into, "--durability", "relaxed", "--shards", "1"}); err != nil {
+		h.Fatal(err)
+	}
+	a.settings.logger = slog.New(slog.DiscardHandler)
+	sys, err := a.embed(h.Context(), into, "")
+	if err != nil {
+		h.Fatal(err)
+	}
+	defer sys.close()
+	for id, want := range map[events.DocumentID]bool{"forget-me": readable, "keep-me": true} {
+		e, err := sys.log.Submission(h.Context(), id)
+		if err != nil || e.Erased() == want || events.IsSealed(e.Data) {
+			h.Errorf("%s restored from %s reads %s, %v; want it readable: %v", id, filepath.Base(backup), e.Data, err, want)
+		}
+	}
 }
 
 // stillHolds checks that all that reads the log goes on as before.
