@@ -337,6 +337,40 @@ func TestAnUndoOfAFailedVisitThatFailsIsAnIncidentOfItsOwn(t *testing.T) {
 	b.verified()
 }
 
+func TestARetryThatComesTooLateIsNotDone(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after the end %t", ended), func(t *testing.T) {
+			b := newBench(t, "a", "b", "c")
+			b.service.set("after b", errors.New("the answer got lost"))
+			b.submit()
+			b.incident()
+			b.service.set("after b", nil)
+			// One person has decided to retry, and another gives up meanwhile.
+			late, err := b.operator.Plan(t.Context(), "d", verbs.Command{Verb: verbs.Retry, By: by()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.do(verbs.Command{Verb: verbs.Compensate})
+			if ended {
+				b.ends(events.Failed)
+			}
+			late.Event.Worker, late.Event.Time = "late", time.Now()
+			if _, err := b.log.Write(t.Context(), late.Event); err != nil {
+				t.Fatal(err)
+			}
+			b.ends(events.Failed)
+			b.until("that the queue of commands is empty", func(*saga.State) bool {
+				waiting, err := b.log.Waiting(t.Context())
+				return err == nil && waiting[catalog.CommandQueue("b")] == 0
+			})
+			if left := b.service.left(); len(left) > 0 || b.service.inputs["b.2"] != "" {
+				t.Errorf("effects %v are left, and b.2 was given %q; want neither", left, b.service.inputs["b.2"])
+			}
+			b.verified()
+		})
+	}
+}
+
 // verified checks the document by the code that shares nothing with ours.
 func (b *bench) verified() {
 	b.Helper()
