@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +22,26 @@ func (s *Server) admit(ctx context.Context, documents int) error {
 		return nil
 	}
 	return s.system.Gate.Check(ctx, documents)
+}
+
+// queueMetrics has what waits in the queues of the services. It asks the log,
+// and leaves the metric out when that does not answer.
+func (s *Server) queueMetrics(ctx context.Context, e *exposition) error {
+	if s.system.Queues == nil {
+		return nil
+	}
+	attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	waiting, err := s.system.Queues.Waiting(attempt)
+	if err != nil {
+		s.conf.Logger.Warn("what waits in the queues is not known", "error", err)
+		return nil
+	}
+	e.head("docsaga_waiting", "gauge", "deliveries that wait for a service, or are under way")
+	for _, queue := range slices.Sorted(maps.Keys(waiting)) {
+		e.add("docsaga_waiting", float64(waiting[queue]), "queue", queue)
+	}
+	return nil
 }
 
 // beginUpload refuses an upload when there are too many at once.

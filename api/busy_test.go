@@ -98,3 +98,16 @@ func TestABatchIsTakenAsFarAsThereIsRoom(t *testing.T) {
 		}
 	}
 }
+
+func TestMetricsSayWhatWaits(t *testing.T) {
+	queue := new(waiting)
+	queue.n.Store(7)
+	system := apitest.Start(t)
+	system.Queues = queue
+	server := httptest.NewServer(api.New(system.System, system.Hub, api.Config{Logger: slog.New(slog.DiscardHandler)}).Handler())
+	t.Cleanup(server.Close)
+	c := &client{t: t, system: system, url: server.URL}
+	if text := string(c.want(c.get("/metrics"), http.StatusOK).body); !strings.Contains(text, "docsaga_waiting{queue=\"parsing\"} 7\n") {
+		t.Errorf("metrics say %s, want that seven wait for parsing", text)
+	}
+}

@@ -24,7 +24,7 @@ const (
 // goes on after a restart.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	e := &exposition{}
-	for _, add := range []func(context.Context, *exposition) error{s.countMetrics, s.outcomeMetrics, s.latencyMetrics, s.troubleMetrics, s.lagMetrics} {
+	for _, add := range []func(context.Context, *exposition) error{s.countMetrics, s.outcomeMetrics, s.latencyMetrics, s.troubleMetrics, s.lagMetrics, s.queueMetrics} {
 		if err := add(r.Context(), e); err != nil {
 			status, _ := s.Problem(err)
 			problem(w, r, status)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/admission"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/saga/catalog"
 )
@@ -67,10 +68,11 @@ type System struct {
 	Status      *sqlstore.Store
 	Positions   Waiter
 	Operator    Operator
-	Records     Records     // or nil
-	Tasks       *tasks.Desk // or nil
-	Notices     Notices     // or nil
-	Gate        Gate        // or nil, for one that is always open
+	Records     Records          // or nil
+	Tasks       *tasks.Desk      // or nil
+	Notices     Notices          // or nil
+	Gate        Gate             // or nil, for one that is always open
+	Queues      admission.Queues // or nil: what waits is not told then
 }
 
 // Config adjusts a [Server]. The zero Config is a good one for a machine of
