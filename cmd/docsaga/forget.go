@@ -29,8 +29,8 @@ and with which outcome and reason code is still shown and proved.
 
 Who asks for it and why stands in the log, readable and for ever: name nobody in
 the reason. An open document is refused: cancel it first. So is one whose events
-are not sealed, because it was submitted with --seal=false, or a service wrote
-them that does not seal: --partly erases the rest.`,
+are not sealed, because it was submitted without --seal, or a service wrote them
+that does not seal: --partly erases the rest.`,
 		Example: `  docsaga forget order-4711 --reason "erasure request 2026-17"
   docsaga forget order-4711 order-4712 --reason "end of retention" --actor retention-job`,
 		Args: cobra.MinimumNArgs(1),
@@ -99,7 +99,7 @@ func (a *app) forget(ctx context.Context, args []string, r forget.Request) error
 func forgetError(err error) error {
 	switch {
 	case errors.Is(err, forget.ErrPlain):
-		return coded{code: exitConflict, err: fmt.Errorf("%w; to erase all the rest give --partly", err)}
+		return coded{code: exitConflict, err: fmt.Errorf("%w; to erase all the rest give --partly (what is submitted with --seal can be forgotten wholly)", err)}
 	case errors.Is(err, forget.ErrOpen):
 		return coded{code: exitConflict, err: err}
 	}

@@ -67,7 +67,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.keys, "keys", "", "file with the keys of the HTTP API, a line each, as docsaga key makes them")
 	f.Uint64Var(&s.maxWaiting, "max-waiting", admission.DefaultMost, "documents that may wait for one service; more are refused as busy, 0 for never")
 	f.BoolVar(&s.checked, "check-events", false, "refuse to write an event that is not as its JSON Schema says")
-	f.BoolVar(&s.seal, "seal", false, "give each document that is submitted a key, without which nobody reads it; else it cannot be forgotten")
+	f.BoolVar(&s.seal, "seal", false, "give each document that is submitted a key, without which nobody reads it, so that it can be forgotten")
 	f.StringVar(&s.masterKey, "master-key", "", "file with the key that the documents' keys are wrapped with: 32 bytes in base64")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
 	s.signing.flags(f)

@@ -1,0 +1,150 @@
+package forget_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/docsaga/docsaga/coordinator/forget"
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/saga"
+)
+
+// none is a catalog without definitions: a document is forgotten all the same.
+type none struct{}
+
+func (none) Get(context.Context, string, int) (*saga.Definition, error) {
+	return nil, events.ErrNotFound
+}
+
+func open(t *testing.T, seal bool) *natslog.Log {
+	t.Helper()
+	s, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Durability: natslog.Relaxed, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	nc, err := s.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	if err := natslog.Provision(t.Context(), nc, natslog.Config{Durability: natslog.Relaxed}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := natslog.Open(t.Context(), nc, natslog.Options{Seal: seal, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// write writes an event of a document.
+func write(t *testing.T, l *natslog.Log, id events.DocumentID, kind events.Kind, data string) {
+	t.Helper()
+	e := events.Event{Slot: events.DocumentSlot("flow", 1, id, kind), Source: "/test", Worker: "w", Data: []byte(data)}
+	if kind == events.Ended {
+		e.Result, e.Source = events.Cancelled, events.SourceCoordinator
+	}
+	if _, err := l.Write(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func request() forget.Request {
+	return forget.Request{By: events.By{Actor: "dpo", Reason: "request 17"}}
+}
+
+func TestOnlyWhatHasEndedIsForgotten(t *testing.T) {
+	l := open(t, true)
+	f := forget.New(l, none{})
+	write(t, l, "a", events.Submitted, `{"output":{"name":"Anna"}}`)
+	if err := f.Plan(t.Context(), "a", request()); !errors.Is(err, forget.ErrOpen) {
+		t.Errorf("plan: %v, want ErrOpen", err)
+	}
+	if _, err := f.Do(t.Context(), "a", request()); !errors.Is(err, forget.ErrOpen) || !strings.Contains(err.Error(), "cancel it first") {
+		t.Errorf("an open document: %v, want ErrOpen and what to do", err)
+	}
+	if e, err := l.Submission(t.Context(), "a"); err != nil || e.Erased() {
+		t.Errorf("it reads %s, %v; want it untouched", e.Data, err)
+	}
+	write(t, l, "a", events.Ended, `{}`)
+	first, err := f.Do(t.Context(), "a", request())
+	if err != nil || first.Already || first.Event.Type() != "docsaga.document.forgotten" {
+		t.Fatalf("ended: %+v, %v", first, err)
+	}
+	again, err := forget.New(l, none{}).Do(t.Context(), "a", request())
+	if err != nil || !again.Already || again.Event.ID() != first.Event.ID() {
+		t.Errorf("again: %+v, %v; want what stands", again, err)
+	}
+	e, err := l.Read(t.Context(), first.Event.Slot)
+	d, parseErr := events.ParseData(e.Data)
+	if err := errors.Join(err, parseErr); err != nil || d.By == nil || d.By.Actor != "dpo" || d.By.Reason != "request 17" {
+		t.Errorf("the log says %s, %v; want who and why", e.Data, err)
+	}
+}
+
+func TestADocumentThatIsNotSealedIsForgottenInPartOnly(t *testing.T) {
+	l := open(t, false)
+	f := forget.New(l, none{})
+	write(t, l, "a", events.Submitted, `{"output":{"name":"Anna"}}`)
+	write(t, l, "a", events.Ended, `{}`)
+	if _, err := f.Do(t.Context(), "a", request()); !errors.Is(err, forget.ErrPlain) || !strings.Contains(err.Error(), "a.document.1.submitted") {
+		t.Errorf("%v, want ErrPlain and the event's name", err)
+	}
+	partly := request()
+	partly.Partly = true
+	done, err := f.Do(t.Context(), "a", partly)
+	if err != nil || len(done.Plain) != 1 {
+		t.Errorf("in part: %+v, %v", done, err)
+	}
+}
+
+func TestWhoForgetsMustSayWhoAndWhy(t *testing.T) {
+	f := forget.New(open(t, true), none{})
+	for _, by := range []events.By{{}, {Actor: "dpo"}, {Reason: "because"}} {
+		if _, err := f.Do(t.Context(), "a", forget.Request{By: by}); err == nil || errors.Is(err, events.ErrNotFound) {
+			t.Errorf("%+v: %v, want it refused", by, err)
+		}
+	}
+	if _, err := f.Do(t.Context(), "a", request()); !errors.Is(err, events.ErrNotFound) {
+		t.Errorf("a document that nobody knows: %v, want ErrNotFound", err)
+	}
+}
+
+// cut is a log that fails once, after the event is written.
+type cut struct {
+	*natslog.Log
+	fails error
+}
+
+func (c *cut) Forget(ctx context.Context, id events.DocumentID) error {
+	if err := c.fails; err != nil {
+		c.fails = nil
+		return err
+	}
+	return c.Log.Forget(ctx, id)
+}
+
+func TestForgettingGoesOnWhereItWasCutOff(t *testing.T) {
+	l := &cut{Log: open(t, true), fails: errors.New("the power is gone")}
+	f := forget.New(l, none{})
+	write(t, l.Log, "a", events.Submitted, `{"output":{"name":"Anna"}}`)
+	write(t, l.Log, "a", events.Ended, `{}`)
+	if _, err := f.Do(t.Context(), "a", request()); err == nil {
+		t.Fatal("it did not fail")
+	}
+	if e, err := l.Submission(t.Context(), "a"); err != nil || e.Erased() {
+		t.Fatalf("it reads %s, %v; want it readable still", e.Data, err)
+	}
+	if done, err := f.Do(t.Context(), "a", request()); err != nil || !done.Already {
+		t.Errorf("again: %+v, %v", done, err)
+	}
+	if e, err := l.Submission(t.Context(), "a"); err != nil || !e.Erased() {
+		t.Errorf("it reads %s, %v; want it erased", e.Data, err)
+	}
+}
