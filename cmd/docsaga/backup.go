@@ -104,19 +104,19 @@ func (a *app) restore(ctx context.Context, dir, keys string, f auditFlags, remot
 	if err != nil {
 		return damaged(err)
 	}
-	place, err := a.emptyPlace(remote)
+	place, err := a.emptyPlace(ctx, remote)
 	if err != nil {
 		return err
 	}
 	place.keys = keys
 	if _, err := os.Stat(f.directory(a)); err == nil && len(m.Audit) > 0 {
-		return errors.Join(fmt.Errorf("restore: %s exists: %w", f.directory(a), events.ErrConflict), place.abandon(nil))
+		return errors.Join(fmt.Errorf("restore: %s exists: %w", f.directory(a), events.ErrConflict), place.abandon(ctx, nil))
 	}
 	if err := a.restoreTo(ctx, place, &m, dir, f); err != nil {
 		if len(m.Audit) > 0 {
 			_ = os.RemoveAll(f.directory(a)) // it was not there before
 		}
-		return errors.Join(err, place.abandon(m.Streams))
+		return errors.Join(err, place.abandon(ctx, m.Streams))
 	}
 	if err := place.keep(); err != nil {
 		return err
@@ -260,7 +260,7 @@ func (p *place) restoring() string { return p.dir + ".restoring" }
 
 // emptyPlace returns the server of --nats, or one in this process whose store
 // becomes that of --data when it is kept.
-func (a *app) emptyPlace(remote bool) (*place, error) {
+func (a *app) emptyPlace(ctx context.Context, remote bool) (*place, error) {
 	p := &place{made: make(map[string]bool)}
 	var err error
 	if remote {
@@ -284,7 +284,7 @@ func (a *app) emptyPlace(remote bool) (*place, error) {
 		return nil, fmt.Errorf("restore: start NATS: %w", err)
 	}
 	if p.nc, err = p.broker.Connect(); err != nil {
-		return nil, errors.Join(fmt.Errorf("restore: start NATS: %w", err), p.abandon(nil))
+		return nil, errors.Join(fmt.Errorf("restore: start NATS: %w", err), p.abandon(ctx, nil))
 	}
 	return p, nil
 }
@@ -318,12 +318,12 @@ func (p *place) keep() error {
 }
 
 // abandon leaves nothing of what was brought back.
-func (p *place) abandon(streams []archive.Stream) error {
+func (p *place) abandon(ctx context.Context, streams []archive.Stream) error {
 	if p.broker != nil {
 		p.stop()
 		return os.RemoveAll(p.restoring())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second) // the user's may have ended
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	var errs []error
 	for _, s := range append(streams, archive.Stream{Name: p.keyStream}) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestWhatAProcessHostsIsSignedAsItComes(t *testing.T) {
 	sys.app.settings.data = dir
 	f := auditFlags{key: key, every: 20 * time.Millisecond}
 	err := sys.host(t.Context(), parts{coordinator: true, audit: f}, func(ctx context.Context) error {
-		fill(t, sys, 30)
+		fill(t, sys, 30) //nolint:contextcheck // it has the test's
 		for signed := 0; signed < 210+changesAtStart; {
 			select {
 			case <-time.After(10 * time.Millisecond):
@@ -56,8 +57,8 @@ func covered(t *testing.T, log, key string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		if c, err := audit.OpenCheckpoint(all[i], verifier); err == nil { // the last may be half written
+	for _, signed := range slices.Backward(all) {
+		if c, err := audit.OpenCheckpoint(signed, verifier); err == nil { // the last may be half written
 			return int(c.Size)
 		}
 	}
