@@ -24,7 +24,8 @@ func (a *app) archiveCommand() *cobra.Command {
 		Short: "Write documents that ended long ago to one compressed file, with their proofs",
 		Long: `Writes each document that ended longer ago than --older to FILE.zip, in the form of
 audit export. docsaga audit verify checks the file by the public key, and
-docsaga replay --from reads it. The log keeps what it has: no event is removed.`,
+docsaga replay --from reads it, and with --and-log goes on with the rest of the
+log. The log keeps what it has: no event is removed.`,
 		Example: "  docsaga archive 2025.zip --older 8760h --audit-pub audit.key.pub",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -102,23 +103,28 @@ func (a *app) verifyArchive(path string, ev audit.Evidence) error {
 	return err
 }
 
-// fromArchive yields what a filter selects of archived documents, document by
-// document.
-func fromArchive(path string, ev audit.Evidence, filter replay.Filter) iter.Seq2[replay.Batch, error] {
+// fromArchives yields what a filter selects of archived documents, document by
+// document, and notes which positions the files hold.
+func fromArchives(paths []string, ev audit.Evidence, filter replay.Filter, archived positionSet) iter.Seq2[replay.Batch, error] {
 	return func(yield func(replay.Batch, error) bool) {
-		for p, err := range archive.Documents(path, ev.Key) {
-			var batch replay.Batch
-			for i := range orNone(p) {
-				d := p.Events[i]
-				switch {
-				case d.Bad != nil:
-					batch.Bad = append(batch.Bad, d)
-				case filter.Selects(&d.Event):
-					batch.Events = append(batch.Events, &d.Event)
+		for _, path := range paths {
+			for p, err := range archive.Documents(path, ev.Key) {
+				var batch replay.Batch
+				for i := range orNone(p) {
+					d := p.Events[i]
+					known := archived.has(d.Event.Position) // another file has it too
+					archived.add(d.Event.Position)
+					switch {
+					case known:
+					case d.Bad != nil:
+						batch.Bad = append(batch.Bad, d)
+					case filter.Selects(&d.Event):
+						batch.Events = append(batch.Events, &d.Event)
+					}
 				}
-			}
-			if !yield(batch, err) {
-				return
+				if !yield(batch, err) {
+					return
+				}
 			}
 		}
 	}

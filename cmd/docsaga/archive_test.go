@@ -58,3 +58,29 @@ func TestArchivedDocumentsAreVerifiedAndReplayedWithoutAServer(t *testing.T) {
 		t.Error("an archive was overwritten")
 	}
 }
+
+func TestAReplayGoesOnFromTheArchivesIntoTheLog(t *testing.T) {
+	s := newCrimeScene(t, 20)
+	url := s.open(t)
+	dir, pub := t.TempDir(), s.key+".pub"
+	one, two := filepath.Join(dir, "one.zip"), filepath.Join(dir, "two.zip")
+	for _, path := range []string{one, two} { // both hold the same
+		if code, _, errOut := docsaga(t, "archive", path, "--older", "0s", "--nats", url, "--data", s.dir, "--audit-pub", pub); code != exitOK {
+			t.Fatal(errOut)
+		}
+	}
+	code, all, errOut := docsaga(t, "replay", "--from", one, "--from", two, "--and-log", "--audit-pub", pub, "--nats", url)
+	_, log, _ := docsaga(t, "replay", "--nats", url)
+	a, b := strings.SplitAfter(all, "\n"), strings.SplitAfter(log, "\n")
+	last := a[len(a)-2] // of what no archive holds: the changes of the system
+	slices.Sort(a)
+	slices.Sort(b)
+	if code != exitOK || !slices.Equal(a, b) || !strings.Contains(last, "docsaga-admin") {
+		t.Errorf("code %d, %d events of both, %d of the log, want each once, the archived first: %s", code, len(a), len(b), errOut)
+	}
+	for _, args := range [][]string{{"--and-log"}, {"--from", one, "--follow"}, {"--from", one, "--and-log", "--merge"}} {
+		if code, _, errOut := docsaga(t, append([]string{"replay", "--nats", url, "--audit-pub", pub}, args...)...); code != exitUsage {
+			t.Errorf("%q: code %d, %s", args, code, errOut)
+		}
+	}
+}

@@ -69,3 +69,34 @@ func TestADefinitionIsTriedOnTheHistoriesOfTheLog(t *testing.T) {
 		}
 	}
 }
+
+// A version that was released is recorded with histories, which must fold to
+// the same states for ever; see package refold. Who changes a built-in flow
+// records histories of the new version beside the old ones.
+func TestEachReleasedDefinitionHasRecordedHistories(t *testing.T) {
+	released, err := definitions.ReadDir("definitions")
+	if err != nil || len(released) == 0 {
+		t.Fatal("no built-in definition", err)
+	}
+	recordings, err := filepath.Glob(filepath.Join("..", "..", "saga", "refold", "testdata", "*", "definition.bpmn"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded := make(map[string]bool)
+	for _, path := range recordings {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded[string(raw)] = true
+	}
+	for _, entry := range released {
+		raw, err := definitions.ReadFile("definitions/" + entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !recorded[string(raw)] {
+			t.Errorf("%s, as it is now, has no recorded histories in saga/refold/testdata", entry.Name())
+		}
+	}
+}

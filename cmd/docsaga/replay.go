@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,8 @@ type replayOptions struct {
 	filter        filterFlags
 	after, until  string
 	to, progress  string
-	from          string
+	from          []string
+	andLog        bool
 	evidence      auditFlags
 	merge, follow bool
 	pace          replay.Pace
@@ -83,6 +85,7 @@ last may then be sent again.`,
 		Example: `  docsaga replay --document order-4711
   docsaga replay --type 'docsaga.*.failed' --since 24h | jq .data.error
   docsaga replay --definition pdf-validation.3 --to https://test.example/events --speed 10
+  docsaga replay --from 2024.zip --from 2025.zip --and-log --audit-pub audit.key.pub
   docsaga replay --to nats:copy.events --rate 500 --progress copy.positions --follow`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.replay(cmd.Context(), o) },
@@ -92,7 +95,8 @@ last may then be sent again.`,
 	f.StringVar(&o.after, "after", "", "only what comes after these positions, such as 0-1047,1-33")
 	f.StringVar(&o.until, "until", "", "only what comes up to these positions")
 	f.StringVar(&o.to, "to", "", "where to: nats:SUBJECT, http://... or https://... (default print)")
-	f.StringVar(&o.from, "from", "", "read archived documents from this file instead of the log; wants --audit-pub")
+	f.StringArrayVar(&o.from, "from", nil, "read archived documents from this file instead of the log; wants --audit-pub (repeatable)")
+	f.BoolVar(&o.andLog, "and-log", false, "with --from: go on with what the log holds and no file does")
 	o.evidence.addPublic(cmd)
 	f.StringVar(&o.progress, "progress", "", "file that keeps how far it came, to go on from there")
 	f.BoolVar(&o.merge, "merge", false, "in the order of storing, over all shards")
@@ -150,8 +154,8 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	}
 	// What lives is small and bounded, and what dies is much: collect seldom.
 	defer debug.SetGCPercent(debug.SetGCPercent(600))
-	if o.from != "" {
-		return a.replayArchive(ctx, o, q.Filter)
+	if len(o.from) > 0 || o.andLog {
+		return a.replayArchive(ctx, o, q)
 	}
 	return a.connected(ctx, func(ctx context.Context, sys *system) error {
 		out := a.sink(sys, o)
@@ -159,17 +163,56 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	})
 }
 
-// replayArchive replays archived documents; it needs no server but to send to.
-func (a *app) replayArchive(ctx context.Context, o replayOptions, filter replay.Filter) error {
+// replayArchive replays archived documents, and then the log if that is asked
+// for; without it, it needs no server but to send to.
+func (a *app) replayArchive(ctx context.Context, o replayOptions, q replay.Query) error {
+	if len(o.from) == 0 {
+		return usage("--and-log goes with --from")
+	}
 	ev, err := o.evidence.evidence(a)
 	if err != nil {
 		return err
 	}
-	if o.progress != "" || o.follow || o.merge || strings.HasPrefix(o.to, "nats:") {
-		return usage("--from goes with neither --progress, --follow, --merge nor --to nats:")
+	if o.progress != "" || o.merge || !o.andLog && (o.follow || strings.HasPrefix(o.to, "nats:")) {
+		return usage("--from goes with neither --progress nor --merge, and with --follow and --to nats: only together with --and-log")
 	}
-	err = a.send(ctx, fromArchive(o.from, ev, filter), a.sink(nil, o), o)
-	return proofError(err)
+	archived := make(positionSet)
+	files := fromArchives(o.from, ev, q.Filter, archived)
+	if !o.andLog {
+		return proofError(a.send(ctx, files, a.sink(nil, o), o))
+	}
+	return a.connected(ctx, func(ctx context.Context, sys *system) error {
+		all := func(yield func(replay.Batch, error) bool) {
+			for batch, err := range files {
+				if !yield(batch, err) || err != nil {
+					return
+				}
+			}
+			for batch, err := range replay.Read(ctx, sys.log, q) {
+				batch.Events = slices.DeleteFunc(batch.Events, func(e *events.Event) bool { return archived.has(e.Position) })
+				if !yield(batch, err) {
+					return
+				}
+			}
+		}
+		return proofError(a.send(ctx, all, a.sink(sys, o), o))
+	})
+}
+
+// A positionSet is a set of positions, a bit each.
+type positionSet map[int][]uint64
+
+func (s positionSet) add(p events.Position) {
+	word := int(p.Seq / 64) //nolint:gosec // a log is not that long
+	if missing := word + 1 - len(s[p.Shard]); missing > 0 {
+		s[p.Shard] = append(s[p.Shard], make([]uint64, missing)...)
+	}
+	s[p.Shard][word] |= 1 << (p.Seq % 64)
+}
+
+func (s positionSet) has(p events.Position) bool {
+	word := int(p.Seq / 64) //nolint:gosec // as above
+	return word < len(s[p.Shard]) && s[p.Shard][word]&(1<<(p.Seq%64)) != 0
 }
 
 // A sink is where a replay goes.
