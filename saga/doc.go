@@ -37,5 +37,7 @@
 // have had an effect is undone in reverse order of completion, one at a time,
 // and it ends rejected or failed; after a cancel command it ends cancelled. An
 // undo that fails, or a step that fails where the definition says wait, is an
-// incident: it waits for a person.
+// incident: it waits for a person. When that person has the step done anew, or
+// says what came of it, the document goes on, and what the failed visit may
+// have done is undone meanwhile.
 package saga

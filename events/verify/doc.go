@@ -22,8 +22,9 @@
 //     it: an outcome follows from a step before it in the definition or from
 //     its redo, an undo from the visit's outcome, an undone from its undo.
 //  6. In a document that did not complete, what may have had an effect and has
-//     an undo is undone, one after another, the last first; in one that did,
-//     nothing is.
+//     an undo is undone, one after another, the last first of those that were
+//     done by then; a failed visit that a person has mended is undone by itself.
+//     In one that did complete, what did not itself is, and nothing else.
 //  7. The sequences of a shard are contiguous from 1, and reach the anchor.
 //  8. A projection has each document as the last of its events up to the
 //     cursor leaves it, and no other; and processes that fold the same events,
