@@ -18,7 +18,7 @@ type eventView struct {
 	Source          string          `json:"source"`
 	Type            string          `json:"type"`
 	Subject         string          `json:"subject"`
-	Time            time.Time       `json:"time,omitempty"`
+	Time            *time.Time      `json:"time,omitempty" nullable:"false"`
 	DataContentType string          `json:"datacontenttype,omitempty"`
 	PartitionKey    string          `json:"partitionkey"`
 	CorrelationID   string          `json:"correlationid"`

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -196,7 +195,7 @@ func TestThePageForPeopleNeedsNothingFromElsewhere(t *testing.T) {
 	}
 	for _, outside := range []string{"src=", "<script", "@import", `href="http`} {
 		if strings.Contains(docs, outside) {
-			t.Error(fmt.Sprintf("the page for people has %s", outside))
+			t.Errorf("the page for people has %s", outside)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	validator "github.com/pb33f/libopenapi-validator"
 
@@ -225,7 +226,7 @@ func (f *fuzzer) send(method, path string, o *operation) {
 		case !p.Required && f.IntN(3) > 0:
 		case p.In == "query":
 			query.Set(p.Name, v)
-		case p.In == "header" && p.Name != "Prefer" && !strings.ContainsAny(v, "\x00\n\xff"):
+		case p.In == "header" && p.Name != "Prefer" && utf8.ValidString(v) && !strings.ContainsAny(v, "\x00\n"):
 			header.Set(p.Name, v)
 		}
 	}

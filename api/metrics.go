@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -142,13 +143,13 @@ func (s *Server) latencyMetrics(ctx context.Context, e *exposition) error {
 	for _, st := range stats {
 		for quantile, value := range map[string]float64{"0.5": st.P50, "0.95": st.P95, "0.99": st.P99} {
 			if st.Ended > 0 {
-				e.add(seconds, value, "definition", st.Definition, "version", fmt.Sprint(st.Version), "step", string(st.Step), "quantile", quantile)
+				e.add(seconds, value, "definition", st.Definition, "version", strconv.Itoa(st.Version), "step", string(st.Step), "quantile", quantile)
 			}
 		}
 	}
 	e.head(open, "gauge", "visits to a step that are open")
 	for _, st := range stats {
-		e.add(open, float64(st.Open), "definition", st.Definition, "version", fmt.Sprint(st.Version), "step", string(st.Step))
+		e.add(open, float64(st.Open), "definition", st.Definition, "version", strconv.Itoa(st.Version), "step", string(st.Step))
 	}
 	return nil
 }
@@ -202,11 +203,11 @@ func (s *Server) lagMetrics(ctx context.Context, e *exposition) error {
 	}
 	e.head("docsaga_events_total", "counter", "events in each shard of the log")
 	for shard, seq := range last {
-		e.add("docsaga_events_total", float64(seq), "shard", fmt.Sprint(shard))
+		e.add("docsaga_events_total", float64(seq), "shard", strconv.Itoa(shard))
 	}
 	e.head("docsaga_projection_lag_events", "gauge", "events that the projections have not seen yet")
 	for shard, seq := range last {
-		e.add("docsaga_projection_lag_events", float64(seq-applied[shard]), "shard", fmt.Sprint(shard))
+		e.add("docsaga_projection_lag_events", float64(seq-applied[shard]), "shard", strconv.Itoa(shard))
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Submission struct {
 	Document   events.DocumentID // empty for one that is made
 	Definition string            // empty for the server's default
 	Source     string            // a URI reference
+	Trace      string            // W3C traceparent, or empty
 	Input      Input
 	Upload     *Upload // or nil
 }
@@ -100,7 +101,7 @@ func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
 	}
 	e := events.Event{
 		Slot: events.DocumentSlot(d.Name, d.Version, sub.Document, events.Submitted), Source: sub.Source,
-		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: writer.New(), Data: data,
+		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: writer.New(), Trace: sub.Trace, Data: data,
 	}
 	standing, err := s.system.Log.Write(ctx, e)
 	if errors.Is(err, events.ErrTaken) {

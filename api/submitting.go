@@ -135,6 +135,22 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, hctx huma.Contex
 	_ = huma.WriteErr(s.api, hctx, status, detail) // the client has gone
 }
 
+// traceOf returns the trace that a request belongs to, as W3C Trace Context
+// has it; empty if it names none, or nonsense. The services hand it on.
+func traceOf(r *http.Request) string {
+	trace := r.Header.Get("Traceparent")
+	parts := strings.Split(trace, "-")
+	if len(parts) != 4 {
+		return ""
+	}
+	for i, size := range []int{2, 32, 16, 2} {
+		if len(parts[i]) != size || strings.Trim(parts[i], "0123456789abcdef") != "" {
+			return ""
+		}
+	}
+	return trace
+}
+
 // take reads a submission, whatever its form, and submits it.
 func (s *Server) take(r *http.Request) (result any, status int, err error) {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -144,7 +160,7 @@ func (s *Server) take(r *http.Request) (result any, status int, err error) {
 	if err := s.admit(r.Context(), 0); err != nil {
 		return nil, 0, err // before anything is read
 	}
-	sub := Submission{Source: "/docsaga/api/" + PersonOf(r.Context()).Name}
+	sub := Submission{Source: "/docsaga/api/" + PersonOf(r.Context()).Name, Trace: traceOf(r)}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		if len(key) > 256 {
 			return nil, 0, badRequest("Idempotency-Key: at most 256 characters")
