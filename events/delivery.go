@@ -89,7 +89,7 @@ func (d *Delivery) Fact() (*Event, bool) {
 		return &d.Event, true
 	case Redo, Undo, Cancel, Compensate:
 		return &d.Event, !unsigned
-	case Changed:
+	case Forgotten, Changed: // what erases must be said plainly
 	}
 	return nil, false
 }

@@ -208,6 +208,7 @@ func (h *house) forgets(dump func() []byte) {
 	keys := filepath.Join(t.TempDir(), "keys.jsonl")
 	h.run("backup", early, "--document-keys", keys)
 
+	h.exports(key)
 	h.run("forget", "forget-me", "--reason", "erasure request 17", "--actor", "dpo")
 	h.until("the rows are erased", func() bool {
 		return len(find(t, h.dir, []byte(marker))) == 0 && !bytes.Contains(dump(), []byte(marker))
@@ -253,6 +254,33 @@ func (h *house) comesBack(backup, keys string, readable bool) {
 		e, err := sys.log.Submission(h.Context(), id)
 		if err != nil || e.Erased() == want || events.IsSealed(e.Data) {
 			h.Errorf("%s restored from %s reads %s, %v; want it readable: %v", id, filepath.Base(backup), e.Data, err, want)
+		}
+	}
+}
+
+// exports checks what an exported document shows with its key, and without.
+func (h *house) exports(key string) {
+	h.Helper()
+	for flag, readable := range map[string]bool{"--sealed=false": true, "--sealed": false} {
+		file := filepath.Join(h.TempDir(), "export.json")
+		h.run("audit", "export", "keep-me", file, "--audit-pub", key+".pub", flag)
+		code, out, errOut := docsaga(h.T, "audit", "verify", file, "--audit-pub", key+".pub")
+		if code != exitOK || strings.Contains(out, "file        sha256:") != readable {
+			h.Errorf("export %s: exit code %d, %s%s; want files named: %v", flag, code, out, errOut, readable)
+		}
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			h.Fatal(err)
+		}
+		if strings.Contains(string(raw), "documentKey") != readable {
+			h.Errorf("export %s holds the key: %v", flag, !readable)
+		}
+		changed := strings.Replace(string(raw), `"documentKey": "`, `"documentKey": "AAAA`, 1)
+		if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+			h.Fatal(err)
+		}
+		if code, _, _ := docsaga(h.T, "audit", "verify", file, "--audit-pub", key+".pub"); readable && code == exitOK {
+			h.Error("an exported document with another key verifies")
 		}
 	}
 }

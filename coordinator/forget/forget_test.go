@@ -43,10 +43,10 @@ func open(t *testing.T, seal bool) *natslog.Log {
 	return l
 }
 
-// write writes an event of a document.
-func write(t *testing.T, l *natslog.Log, id events.DocumentID, kind events.Kind, data string) {
+// write writes an event of document a.
+func write(t *testing.T, l *natslog.Log, kind events.Kind, data string) {
 	t.Helper()
-	e := events.Event{Slot: events.DocumentSlot("flow", 1, id, kind), Source: "/test", Worker: "w", Data: []byte(data)}
+	e := events.Event{Slot: events.DocumentSlot("flow", 1, "a", kind), Source: "/test", Worker: "w", Data: []byte(data)}
 	if kind == events.Ended {
 		e.Result, e.Source = events.Cancelled, events.SourceCoordinator
 	}
@@ -62,7 +62,7 @@ func request() forget.Request {
 func TestOnlyWhatHasEndedIsForgotten(t *testing.T) {
 	l := open(t, true)
 	f := forget.New(l, none{})
-	write(t, l, "a", events.Submitted, `{"output":{"name":"Anna"}}`)
+	write(t, l, events.Submitted, `{"output":{"name":"Anna"}}`)
 	if err := f.Plan(t.Context(), "a", request()); !errors.Is(err, forget.ErrOpen) {
 		t.Errorf("plan: %v, want ErrOpen", err)
 	}
@@ -72,7 +72,7 @@ func TestOnlyWhatHasEndedIsForgotten(t *testing.T) {
 	if e, err := l.Submission(t.Context(), "a"); err != nil || e.Erased() {
 		t.Errorf("it reads %s, %v; want it untouched", e.Data, err)
 	}
-	write(t, l, "a", events.Ended, `{}`)
+	write(t, l, events.Ended, `{}`)
 	first, err := f.Do(t.Context(), "a", request())
 	if err != nil || first.Already || first.Event.Type() != "docsaga.document.forgotten" {
 		t.Fatalf("ended: %+v, %v", first, err)
@@ -91,8 +91,8 @@ func TestOnlyWhatHasEndedIsForgotten(t *testing.T) {
 func TestADocumentThatIsNotSealedIsForgottenInPartOnly(t *testing.T) {
 	l := open(t, false)
 	f := forget.New(l, none{})
-	write(t, l, "a", events.Submitted, `{"output":{"name":"Anna"}}`)
-	write(t, l, "a", events.Ended, `{}`)
+	write(t, l, events.Submitted, `{"output":{"name":"Anna"}}`)
+	write(t, l, events.Ended, `{}`)
 	if _, err := f.Do(t.Context(), "a", request()); !errors.Is(err, forget.ErrPlain) || !strings.Contains(err.Error(), "a.document.1.submitted") {
 		t.Errorf("%v, want ErrPlain and the event's name", err)
 	}
@@ -133,8 +133,8 @@ func (c *cut) Forget(ctx context.Context, id events.DocumentID) error {
 func TestForgettingGoesOnWhereItWasCutOff(t *testing.T) {
 	l := &cut{Log: open(t, true), fails: errors.New("the power is gone")}
 	f := forget.New(l, none{})
-	write(t, l.Log, "a", events.Submitted, `{"output":{"name":"Anna"}}`)
-	write(t, l.Log, "a", events.Ended, `{}`)
+	write(t, l.Log, events.Submitted, `{"output":{"name":"Anna"}}`)
+	write(t, l.Log, events.Ended, `{}`)
 	if _, err := f.Do(t.Context(), "a", request()); err == nil {
 		t.Fatal("it did not fail")
 	}

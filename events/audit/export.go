@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/seal"
 )
 
 // exportFormat names the form of an exported document.
@@ -28,7 +29,8 @@ const exportFormat = "docsaga-document-1"
 type Export struct {
 	Format      string             `json:"format"`
 	Document    events.DocumentID  `json:"document"`
-	Checkpoint  string             `json:"checkpoint"` // of the shard's log, signed
+	Key         []byte             `json:"documentKey,omitempty"` // opens what is sealed
+	Checkpoint  string             `json:"checkpoint"`            // of the shard's log, signed
 	Events      []ExportEvent      `json:"events"`
 	Catalog     string             `json:"definitionsCheckpoint"` // of the log of definitions, signed
 	Definitions []ExportDefinition `json:"definitions"`
@@ -110,7 +112,7 @@ func Prove(ctx context.Context, source DocumentSource, document events.DocumentI
 	if err != nil {
 		return nil, fmt.Errorf("audit: document %s: %w", document, err)
 	}
-	x := &Export{Format: exportFormat, Document: document, Files: []string{}}
+	x := &Export{Format: exportFormat, Document: document, Key: ev.DocumentKey, Files: []string{}}
 	if err := x.addEvents(list, ev); err != nil {
 		return nil, fmt.Errorf("audit: document %s: %w", document, err)
 	}
@@ -150,6 +152,9 @@ func (x *Export) addEvents(list []events.Delivery, ev Evidence) error {
 			Position: m.position, StoredAt: m.at.UTC().Format(time.RFC3339Nano), Subject: m.subject,
 			Header: text(m.header), Data: text(m.data), Proof: orEmpty(proof),
 		})
+		if x.Key != nil {
+			m.data = list[i].Event.Data // opened
+		}
 		x.addFiles(m.data)
 	}
 	return nil
@@ -277,6 +282,10 @@ func (p *Proven) events(x *Export, key note.Verifier) error {
 		return err
 	}
 	p.Checkpoint, p.SignedAt = c, c.Time
+	open, err := x.opener()
+	if err != nil {
+		return err
+	}
 	var buffer []byte
 	for i := range x.Events {
 		e := &x.Events[i]
@@ -300,9 +309,32 @@ func (p *Proven) events(x *Export, key note.Verifier) error {
 		if errors.Is(bad, events.ErrBadSubject) || decoded.Slot.Document != x.Document {
 			return fmt.Errorf("audit: %v, %.200q: is not of document %s: %w", e.Position, e.Subject, x.Document, ErrBad)
 		}
+		if bad == nil {
+			if decoded.Data, err = open(&decoded); err != nil {
+				return fmt.Errorf("audit: %v: %w: %w", e.Position, ErrBad, err)
+			}
+		}
 		p.Events = append(p.Events, events.Delivery{Event: decoded, Bad: bad, Attempt: 1})
 	}
 	return nil
+}
+
+// opener returns what opens an event's data: with the document's key, if the
+// file holds it.
+func (x *Export) opener() (func(e *events.Event) ([]byte, error), error) {
+	if x.Key == nil {
+		return func(e *events.Event) ([]byte, error) { return e.Data, nil }, nil
+	}
+	key, err := seal.NewKey(x.Key)
+	if err != nil {
+		return nil, fmt.Errorf("audit: the document's key: %w: %w", ErrBad, err)
+	}
+	return func(e *events.Event) ([]byte, error) {
+		if !events.IsSealed(e.Data) {
+			return e.Data, nil
+		}
+		return key.OpenData(e)
+	}, nil
 }
 
 // parseHeaderText reads what headerText writes.
@@ -350,7 +382,7 @@ func (p *Proven) coherent(x *Export) error {
 			return fmt.Errorf("audit: %s follows from %s, which was left out: %w", e.ID(), e.Cause, ErrBad)
 		}
 		known[e.ID()] = true
-		files.addFiles(x.Events[i].Data)
+		files.addFiles(e.Data)
 	}
 	if !slices.Equal(files.Files, x.Files) {
 		return fmt.Errorf("audit: the files are not those that the events name: %w", ErrBad)

@@ -35,6 +35,9 @@ type Evidence struct {
 	Key     note.Verifier // that signed the checkpoints
 	Outside [][]byte      // checkpoints that were kept elsewhere, signed
 	Files   Files         // to check the files too; nil to leave them out
+	// DocumentKey is put into the export of a document, so that who has it can
+	// read what is sealed; nil to leave that unreadable.
+	DocumentKey []byte
 }
 
 // A Finding is something that does not hold.

@@ -79,6 +79,21 @@ func (l *Log) Forget(ctx context.Context, document events.DocumentID) error {
 	return l.Files().Erase(ctx, document)
 }
 
+// DocumentKey returns the key of a document, nil if it has none or was forgotten.
+func (l *Log) DocumentKey(ctx context.Context, document events.DocumentID) ([]byte, error) {
+	if l.sealer == nil {
+		return nil, nil
+	}
+	k, err := l.sealer.Ring().Key(ctx, document)
+	switch {
+	case errors.Is(err, seal.ErrNoKey), errors.Is(err, seal.ErrGone):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("natslog: %w", err)
+	}
+	return k.Bytes(), nil
+}
+
 // Keys returns the keys of the log's documents.
 func (l *Log) Keys() *Keys { return &Keys{l} }
 

@@ -51,6 +51,7 @@ func (f sealingFiles) Put(ctx context.Context, document events.DocumentID, step 
 
 func TestASealedLogIsALogAsAnyOther(t *testing.T) {
 	logtest.Run(t, func(t *testing.T) logtest.Log {
+		t.Helper()
 		nc := start(t, natslog.Relaxed)
 		l := underTest(open(t, nc, natslog.Config{Durability: natslog.Relaxed}), nc)
 		s := sealing{l.Slots.(*natslog.Log)}
@@ -109,9 +110,9 @@ func submitted(document events.DocumentID, data string) events.Event {
 	}
 }
 
-func rejected(document events.DocumentID) events.Event {
-	e := submitted(document, `{"output":{"name":"`+secret+`"},"error":{"code":"too-bad","message":"`+secret+`"}}`)
-	e.Slot = events.Slot{Definition: "flow", Version: 1, Document: document, Step: "look", Visit: 1, Kind: events.Outcome, Again: 1}
+func rejected() events.Event {
+	e := submitted("a", `{"output":{"name":"`+secret+`"},"error":{"code":"too-bad","message":"`+secret+`"}}`)
+	e.Slot = events.Slot{Definition: "flow", Version: 1, Document: "a", Step: "look", Visit: 1, Kind: events.Outcome, Again: 1}
 	e.Result = events.Rejected
 	return e
 }
@@ -155,7 +156,7 @@ func all(t *testing.T, l *natslog.Log) []events.Delivery {
 
 func TestWhatADocumentHoldsIsNowhereOnTheDiskAndReadByAll(t *testing.T) {
 	l, nc, dir := onDisk(t, natslog.Options{Seal: true})
-	first, second := submitted("a", `{"output":{"name":"`+secret+`"}}`), rejected("a")
+	first, second := submitted("a", `{"output":{"name":"`+secret+`"}}`), rejected()
 	write(t, l, first)
 	write(t, l, second)
 	large := strings.Repeat(secret+"\n", 40_000)
@@ -201,7 +202,7 @@ func TestWhatADocumentHoldsIsNowhereOnTheDiskAndReadByAll(t *testing.T) {
 func TestADestroyedKeyIsGoneFromTheDiskAndNeverMadeAgain(t *testing.T) {
 	l, nc, dir := onDisk(t, natslog.Options{Seal: true})
 	write(t, l, submitted("a", `{"output":{"name":"`+secret+`"}}`))
-	write(t, l, rejected("a"))
+	write(t, l, rejected())
 	write(t, l, submitted("b", `{"output":{"name":"stays"}}`))
 	file := put(t, l, "a", "look", secret)
 	stored, err := l.Keys().Get(t.Context(), []events.DocumentID{"a"})
@@ -233,7 +234,7 @@ func TestADestroyedKeyIsGoneFromTheDiskAndNeverMadeAgain(t *testing.T) {
 	if _, err := other.Write(t.Context(), submitted("a", `{"output":{"name":"again"}}`)); !errors.Is(err, events.ErrTaken) {
 		t.Errorf("the same id again: %v, want ErrTaken", err)
 	}
-	late := rejected("a")
+	late := rejected()
 	late.Slot.Step = "late"
 	write(t, other, late)
 	if got, err := other.Read(t.Context(), late.Slot); err != nil || !got.Erased() {
@@ -247,7 +248,7 @@ func TestADestroyedKeyIsGoneFromTheDiskAndNeverMadeAgain(t *testing.T) {
 func TestABoxInAnotherSlotIsNoEvent(t *testing.T) {
 	l, nc, _ := onDisk(t, natslog.Options{Seal: true})
 	write(t, l, submitted("a", `{"output":1}`))
-	e := rejected("a")
+	e := rejected()
 	write(t, l, e)
 	messages, err := l.Messages(t.Context(), "a")
 	if err != nil {
@@ -294,7 +295,7 @@ func TestWrappedKeysNeedTheMaster(t *testing.T) {
 		if got, err := other.Submission(t.Context(), "a"); err != nil || !events.IsSealed(got.Data) {
 			t.Errorf("%s: reads %s, %v; want it sealed still", name, got.Data, err)
 		}
-		if _, err := other.Write(t.Context(), rejected("a")); !errors.Is(err, seal.ErrMaster) {
+		if _, err := other.Write(t.Context(), rejected()); !errors.Is(err, seal.ErrMaster) {
 			t.Errorf("%s: writes with %v, want ErrMaster", name, err)
 		}
 	}
@@ -305,7 +306,7 @@ func TestADocumentWithoutAKeyIsStoredAsItIs(t *testing.T) {
 	e := submitted("a", `{"output":{"name":"plain"}}`)
 	write(t, l, e)
 	sealed := again(t, nc, natslog.Options{Seal: true})
-	write(t, sealed, rejected("a"))
+	write(t, sealed, rejected())
 	for _, d := range all(t, sealed) {
 		if events.IsSealed(d.Data) || d.Bad != nil {
 			t.Errorf("%s is %s, %v", d.Event.ID(), d.Data, d.Bad)

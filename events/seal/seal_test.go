@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -62,7 +63,7 @@ func TestWhatWasChangedMovedOrCutDoesNotOpen(t *testing.T) {
 	}
 	check("another slot", k, box, "docsaga.00.flow.1.a.look.2.outcome")
 	check("another key", newKey(t), box, "docsaga.00.flow.1.a.look.1.outcome")
-	for n := range len(box) {
+	for n := range box {
 		check(fmt.Sprintf("%d of %d bytes", n, len(box)), k, box[:n], "docsaga.00.flow.1.a.look.1.outcome")
 		changed := bytes.Clone(box)
 		changed[n] ^= 1
@@ -75,7 +76,7 @@ func TestAKeyIsInNoLogLine(t *testing.T) {
 	k := newKey(t)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		line := fmt.Sprintf(verb, k)
-		for _, raw := range []string{string(k.Bytes()), fmt.Sprint(k.Bytes()), fmt.Sprintf("%x", k.Bytes())} {
+		for _, raw := range []string{string(k.Bytes()), fmt.Sprint(k.Bytes()), hex.EncodeToString(k.Bytes())} {
 			if strings.Contains(line, raw) {
 				t.Errorf("%s prints the key", verb)
 			}
