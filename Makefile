@@ -38,7 +38,7 @@ bench-once: ## run every benchmark once, so that none rots
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
 	$(GO) test -C bench ./...
 
-bench-replay: ## fill a log with a million events and replay them to /dev/null: events a second, processor time, memory
+bench-replay: ## fill a log with a million events and replay them to /dev/null: events a second, processor time
 	$(GO) test -run '^$$' -bench 'Replay$$' -benchtime 1000000x -timeout 60m ./cmd/docsaga
 
 bench-growth: build ## cost of a document by how many the log holds and how many are open; 8 GB of memory, half an hour

@@ -264,9 +264,6 @@ func BenchmarkReplay(b *testing.B) {
 	server := processorTime() - used
 	b.ReportMetric(float64(server.Microseconds())/float64(b.N), "server-us/event")
 	b.ReportMetric(float64((cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Microseconds())/float64(b.N), "replay-us/event")
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		b.ReportMetric(float64(u.Maxrss)/1024, "MiB")
-	}
 }
 
 // processorTime returns what this process, server included, has used.
