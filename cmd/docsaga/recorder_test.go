@@ -21,7 +21,7 @@ func TestWhatAProcessHostsIsSignedAsItComes(t *testing.T) {
 	sys := startLog(t, dir)
 	sys.app.settings.data = dir
 	f := auditFlags{key: key, every: 20 * time.Millisecond}
-	err := sys.host(t.Context(), parts{coordinator: true, audit: f}, func(ctx context.Context) error {
+	err := sys.host(t.Context(), parts{audit: f}, func(ctx context.Context) error {
 		fill(t, sys, 30) //nolint:contextcheck // it has the test's
 		for signed := 0; signed < 210+changesAtStart; {
 			select {
