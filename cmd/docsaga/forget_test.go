@@ -191,6 +191,7 @@ func TestNoByteOfAForgottenDocumentIsLeft(t *testing.T) {
 // what a database elsewhere holds.
 func (h *house) forgets(dump func() []byte) {
 	t := h.T
+	t.Setenv("DOCSAGA_TEST_MAIN", "yes") // verify starts the program again
 	key := filepath.Join(t.TempDir(), "audit.key")
 	h.run("audit", "keygen", key, "--name", "example.org/test")
 	h.submit("forget-me", marker)
