@@ -78,6 +78,9 @@ func channelOf(kind string) object {
 	step, visit := "{step}", "{visit}"
 	if schema.OfDocument(kind) {
 		step, visit = string(events.StepDocument), "1"
+		if kind == events.Migrate.String() {
+			visit, parameters["visit"] = "{visit}", parameter("the version that the document goes on in")
+		}
 	} else {
 		parameters["step"], parameters["visit"] = parameter("of the definition"), parameter("from 1")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/catalog"
 )
 
 type stepsOutput struct {
@@ -101,11 +102,11 @@ func (s *Server) past(ctx context.Context, id events.DocumentID, at string) (*pr
 	if len(history) == 0 {
 		return nil, nil, fmt.Errorf("document %s: %w", id, events.ErrNotFound)
 	}
-	d, err := s.definition(ctx, history[0].Slot)
+	versions, err := catalog.Versions(ctx, s.system.Definitions, history)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := projections.Replay(d, history)
+	r, err := projections.Replay(versions, history)
 	return r, history, err
 }
 

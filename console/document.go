@@ -12,6 +12,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/catalog"
 )
 
 // maxPayload is how much of a payload a page shows, in bytes.
@@ -67,20 +68,20 @@ func (c *Console) document(w http.ResponseWriter, r *http.Request) error {
 	return c.show(w, http.StatusOK, "document", page)
 }
 
-// documentPage returns all about a document, and its definition, nil if it
-// cannot be had.
-func (c *Console) documentPage(r *http.Request) (*documentPage, *saga.Definition, error) {
+// documentPage returns all about a document, and the definitions that it has
+// followed, by version; one that cannot be had is missing.
+func (c *Console) documentPage(r *http.Request) (*documentPage, map[int]*saga.Definition, error) {
 	id := events.DocumentID(r.PathValue("document"))
 	now, history, err := c.server.Past(r.Context(), id, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := c.server.System().Definitions.Get(r.Context(), now.Definition, now.Version)
+	versions, err := catalog.Versions(r.Context(), c.server.System().Definitions, history)
 	if err != nil {
-		d = nil // the record says that it cannot be had
+		return nil, nil, err
 	}
 	n := max(1, min(atoi(r.URL.Query().Get("n"), len(history)), len(history)))
-	moment, err := at(d, history, n)
+	moment, err := at(versions, history, n)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,15 +109,16 @@ func (c *Console) documentPage(r *http.Request) (*documentPage, *saga.Definition
 			page.Kept = indent(raw)
 		}
 	}
-	return page, d, nil
+	return page, versions, nil
 }
 
 // at returns a document after the first n events of its history.
-func at(d *saga.Definition, history []events.Event, n int) (Moment, error) {
-	record, err := projections.Replay(d, history[:n])
+func at(versions map[int]*saga.Definition, history []events.Event, n int) (Moment, error) {
+	record, err := projections.Replay(versions, history[:n])
 	if err != nil {
 		return Moment{}, err
 	}
+	d := versions[record.Version]
 	m := Moment{
 		N: n, Of: len(history), Record: record, Shown: shown(record.State, record.Definition), Ended: projections.Terminal(record.State),
 		Undo: api.UndoOf(d, record), Event: &history[n-1], Payload: indent(history[n-1].Data),

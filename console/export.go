@@ -43,7 +43,7 @@ type exportMoment struct {
 // export answers with one page that holds all about a document and needs
 // nothing else: diagram, timeline, payloads, pages.
 func (c *Console) export(w http.ResponseWriter, r *http.Request) error {
-	page, d, err := c.documentPage(r)
+	page, versions, err := c.documentPage(r)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (c *Console) export(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := exportPage{documentPage: page}
 	for n := 1; n <= len(history); n++ {
-		m, err := at(d, history, n)
+		m, err := at(versions, history, n)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,6 +121,13 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 	if doc.definition == nil {
 		return doc, nil
 	}
+	if err := c.migrate(ctx, doc, e); err != nil {
+		return nil, err
+	}
+	if doc.definition == nil {
+		s.deadlines.set(doc, time.Time{})
+		return doc, nil
+	}
 	if !doc.follows(e) {
 		c.conf.Logger.Error("document was submitted to two definitions, past the log's checks", "event", e.ID(), "definition", e.Slot.Definition)
 		return doc, nil
@@ -147,9 +155,37 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 }
 
 // follows reports whether an event is of the definition that the document
-// follows.
+// follows, or was migrated from.
 func (d *document) follows(e *events.Event) bool {
-	return e.Slot.Definition == d.definition.Name && e.Slot.Version == d.definition.Version
+	if e.Slot.Definition != d.definition.Name || e.Slot.Version == d.definition.Version {
+		return e.Slot.Definition == d.definition.Name
+	}
+	state := d.state()
+	return state.Moved() || e.Slot.Kind == events.Migrate
+}
+
+// ref returns the definition that the document follows.
+func (d *document) ref() events.DefinitionRef {
+	return events.DefinitionRef{Name: d.definition.Name, Version: d.definition.Version}
+}
+
+// migrate gives a document the version that an event leads it to.
+func (c *Coordinator) migrate(ctx context.Context, doc *document, e *events.Event) error {
+	ref := doc.ref().After(e)
+	if ref == doc.ref() {
+		return nil
+	}
+	definition, err := c.definitions.Get(ctx, ref.Name, ref.Version)
+	if err == nil {
+		doc.definition, doc.migrated = definition, true
+		return nil
+	}
+	if ctx.Err() != nil || !errors.Is(err, events.ErrNotFound) && !errors.Is(err, saga.ErrBadDefinition) {
+		return fmt.Errorf("coordinator: %w", err)
+	}
+	c.setAside(doc.id, err)
+	doc.definition = nil
+	return nil
 }
 
 // open returns a document that is not in memory: a new one, or one that has
@@ -176,17 +212,33 @@ func (c *Coordinator) open(ctx context.Context, s *shard, e *events.Event) (*doc
 	if err != nil {
 		return nil, err
 	}
-	var state saga.State
-	for i := range history {
-		if history[i].Position.Seq < e.Position.Seq && doc.follows(&history[i]) {
-			state = definition.Fold(state, &history[i])
-		}
+	history = slices.DeleteFunc(events.Own(history, doc.ref()), func(h events.Event) bool { return h.Position.Seq >= e.Position.Seq })
+	state, err := c.past(ctx, doc, history)
+	if err != nil {
+		return nil, err
 	}
 	doc.keep(&state)
 	if e.Slot.Kind != events.Submitted {
 		c.conf.Logger.Warn("event of a document that is not open", "event", e.ID(), "phase", state.Phase())
 	}
 	return doc, nil
+}
+
+// past folds what happened to a document before, and gives it the version that
+// it had come to.
+func (c *Coordinator) past(ctx context.Context, doc *document, history []events.Event) (saga.State, error) {
+	if ref := events.Followed(history); ref.Version != 0 && ref != doc.ref() {
+		definition, err := c.definitions.Get(ctx, ref.Name, ref.Version)
+		if err != nil {
+			return saga.State{}, fmt.Errorf("coordinator: %w", err)
+		}
+		doc.definition = definition
+	}
+	var state saga.State
+	for i := range history {
+		state = doc.definition.Fold(state, &history[i])
+	}
+	return state, nil
 }
 
 // decide returns what is to be written about the given documents.

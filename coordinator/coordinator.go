@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -233,8 +232,7 @@ func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 		if history, err = c.history(ctx, t.document); err != nil {
 			return e, err
 		}
-		doc := document{definition: t.definition}
-		history = slices.DeleteFunc(history, func(e events.Event) bool { return !doc.follows(&e) })
+		history = events.Own(history, events.DefinitionRef{Name: t.definition.Name, Version: t.definition.Version})
 	}
 	result, data, err := settleSafely(&t, history)
 	if err != nil {
@@ -296,6 +294,7 @@ type document struct {
 	id         events.DocumentID
 	definition *saga.Definition // nil if it was set aside
 	packed     []byte
+	migrated   bool   // since the start
 	parent     string // the source of its submission, if it was called
 	due        int64  // Unix milliseconds
 	place      int    // in the heap of deadlines, or -1

@@ -66,7 +66,7 @@ func (c *Coordinator) touched(docs map[events.DocumentID]*document) []Touch {
 	}
 	var touches []Touch
 	for id, doc := range docs {
-		if doc.definition != nil && (doc.parent != "" || c.conf.Outside.Concerns(doc.definition)) {
+		if doc.definition != nil && (doc.parent != "" || doc.migrated || c.conf.Outside.Concerns(doc.definition)) {
 			touches = append(touches, Touch{Definition: doc.definition, Document: id, State: doc.state(), Parent: doc.parent})
 		}
 	}

@@ -87,7 +87,7 @@ func (d *Delivery) Fact() (*Event, bool) {
 		return &e, true
 	case Submitted:
 		return &d.Event, true
-	case Redo, Undo, Cancel, Compensate:
+	case Redo, Undo, Cancel, Compensate, Migrate:
 		return &d.Event, !unsigned
 	case Forgotten, Changed: // what erases must be said plainly
 	}

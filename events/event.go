@@ -13,6 +13,9 @@ import (
 // bigger goes to the file store, with a [File] in its place.
 const MaxData = 256 << 10
 
+// MaxTogether is how many events can be written all or none.
+const MaxTogether = 500
+
 // SourceCoordinator is the source of what a coordinator writes.
 const SourceCoordinator = "/docsaga/coordinator"
 
@@ -98,7 +101,7 @@ func (e *Event) word() string {
 			return "undo-failed"
 		}
 		return "undone"
-	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten, Changed:
+	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten, Changed, Migrate:
 		return e.Slot.Kind.String()
 	}
 	return ""
@@ -127,7 +130,7 @@ func resultOfWord(kind Kind, word string) (Result, error) {
 		if word == "undo-failed" {
 			return Failed, nil
 		}
-	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten, Changed:
+	case Redo, Undo, Submitted, Cancel, Compensate, Forgotten, Changed, Migrate:
 		if word == kind.String() {
 			return 0, nil
 		}
@@ -179,6 +182,9 @@ type Data struct {
 	Error *Error `json:"error,omitempty"`
 	// By says who asked for it, if a person did.
 	By *By `json:"by,omitempty"`
+	// State is that with which a document goes on that is migrated. It stands in
+	// document.migrate only, and holds nothing of what was submitted or put out.
+	State json.RawMessage `json:"state,omitempty"`
 	// Erased says that there was more, until the document was forgotten.
 	Erased bool `json:"erased,omitempty"`
 	// Routes say how each event of a forgotten document led on, by its id. They

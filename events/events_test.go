@@ -59,7 +59,7 @@ func anyEvent() *rapid.Generator[events.Event] {
 			e.Result = events.Result(rapid.IntRange(int(events.Completed), int(events.Cancelled)).Draw(t, "result"))
 		case events.Undone:
 			e.Result = rapid.SampledFrom([]events.Result{events.Completed, events.Failed}).Draw(t, "result")
-		case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed:
+		case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed, events.Migrate:
 		}
 		return e
 	})

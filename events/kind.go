@@ -20,6 +20,7 @@ const (
 	Ended                      // of the document: nothing more will happen
 	Forgotten                  // of the document: what it held is erased
 	Changed                    // of the system, not of a document: what somebody set
+	Migrate                    // of the document: it goes on in another version of its definition
 )
 
 // MaxAgain is how many times a command may be given: undo, undo-2 ... undo-9.
@@ -48,13 +49,15 @@ func (k Kind) String() string {
 		return "forgotten"
 	case Changed:
 		return "changed"
+	case Migrate:
+		return "migrate"
 	}
 	return "kind-" + strconv.Itoa(int(k))
 }
 
 // OfDocument reports whether slots of this kind belong to the pseudo-step
 // "document".
-func (k Kind) OfDocument() bool { return k >= Submitted && k <= Forgotten }
+func (k Kind) OfDocument() bool { return k >= Submitted && k <= Forgotten || k == Migrate }
 
 // parseKind reads a subject's last token: a kind, and for a command given
 // again its number.
@@ -66,7 +69,7 @@ func parseKind(token string) (k Kind, again int, ok bool) {
 		}
 		token, again = base, int(number[0]-'0')
 	}
-	for k = Outcome; k <= Changed; k++ {
+	for k = Outcome; k <= Migrate; k++ {
 		if k.String() == token {
 			return k, again, true
 		}

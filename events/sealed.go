@@ -23,6 +23,8 @@ type Sealed struct {
 	Box   []byte `json:"sealed"`
 	Error *Error `json:"error,omitempty"` // without its message
 	By    *By    `json:"by,omitempty"`    // without the reason
+	// State is that of a migration.
+	State json.RawMessage `json:"state,omitempty"`
 }
 
 // Outside returns what stays readable when an event's data is sealed.
@@ -41,6 +43,7 @@ func (e *Event) Outside() Sealed {
 	if d.By != nil {
 		s.By = &By{Actor: d.By.Actor}
 	}
+	s.State = d.State
 	return s
 }
 
@@ -63,8 +66,8 @@ func (s Sealed) Marshal() ([]byte, error) {
 	b := make([]byte, 0, len(sealedPrefix)+base64.StdEncoding.EncodedLen(len(s.Box))+2)
 	b = base64.StdEncoding.AppendEncode(append(b, sealedPrefix...), s.Box)
 	b = append(b, '"')
-	if s.Error != nil || s.By != nil {
-		rest, err := json.Marshal(Data{Error: s.Error, By: s.By})
+	if s.Error != nil || s.By != nil || s.State != nil {
+		rest, err := json.Marshal(Data{Error: s.Error, By: s.By, State: s.State})
 		if err != nil {
 			return nil, fmt.Errorf("events: sealed data: %w", err)
 		}
@@ -100,7 +103,7 @@ func ParseSealed(data []byte) (Sealed, error) {
 // Erase returns what readers get in place of sealed data of a document that was
 // forgotten.
 func (s Sealed) Erase(route Route) ([]byte, error) {
-	return Data{Error: s.Error, By: s.By, Erased: true, Route: route}.Marshal()
+	return Data{Error: s.Error, By: s.By, State: s.State, Erased: true, Route: route}.Marshal()
 }
 
 // Erased reports whether the event's data is erased.

@@ -115,11 +115,11 @@ func (s Slot) Check() error {
 		return fmt.Errorf("version %d: want 1 to %d", s.Version, MaxVersion)
 	case s.Visit < 1 || s.Visit > MaxVisit:
 		return fmt.Errorf("visit %d: want 1 to %d", s.Visit, MaxVisit)
-	case s.Kind < Outcome || s.Kind > Changed:
+	case s.Kind < Outcome || s.Kind > Migrate:
 		return fmt.Errorf("unknown kind %d", s.Kind)
 	case s.Again < 1 || s.Again > MaxAgain || s.Again > 1 && !numbered:
 		return fmt.Errorf("%s number %d: want 1, or up to %d for undo and undone", s.Kind, s.Again, MaxAgain)
-	case s.Kind.OfDocument() != (s.Step == StepDocument) || s.Step == StepDocument && s.Visit != 1:
+	case s.Kind.OfDocument() != (s.Step == StepDocument) || s.Step == StepDocument && s.Visit != 1 && s.Kind != Migrate:
 		return fmt.Errorf("step %s visit %d has no slot %s", s.Step, s.Visit, s.Kind)
 	case (s.Kind == Changed) != (s.Document == DocumentAdmin):
 		return fmt.Errorf("document %s has no slot %s: %s is kept for changes of the system", s.Document, s.Kind, DocumentAdmin)

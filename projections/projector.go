@@ -171,11 +171,11 @@ func (p *Projector) apply(ctx context.Context, s *shard, batch []events.Delivery
 		if !ok {
 			continue
 		}
-		d, err := p.definition(ctx, e)
+		r := s.record(e.Slot.Document)
+		d, err := p.definition(ctx, r.follows(e))
 		if err != nil {
 			return err
 		}
-		r := s.record(e.Slot.Document)
 		if !r.touched {
 			touched = append(touched, r)
 		}
@@ -193,10 +193,9 @@ func (p *Projector) apply(ctx context.Context, s *shard, batch []events.Delivery
 	return nil
 }
 
-// definition returns the definition that an event belongs to, nil if it
-// cannot be had.
-func (p *Projector) definition(ctx context.Context, e *events.Event) (*saga.Definition, error) {
-	d, err := p.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
+// definition returns a definition, nil if it cannot be had.
+func (p *Projector) definition(ctx context.Context, ref events.DefinitionRef) (*saga.Definition, error) {
+	d, err := p.definitions.Get(ctx, ref.Name, ref.Version)
 	if err == nil {
 		return d, nil
 	}

@@ -23,17 +23,27 @@ const (
 )
 
 // Replay returns the status of a document after the given events of its
-// history, all of them of one document and in order.
-func Replay(d *saga.Definition, history []events.Event) (*Record, error) {
+// history, all of them of one document and in order. The definitions are those
+// that it followed, by version; one that cannot be had is missing.
+func Replay(versions map[int]*saga.Definition, history []events.Event) (*Record, error) {
 	if len(history) == 0 {
 		return nil, events.ErrNotFound
 	}
 	var r Record
 	c := Changes{Tallies: make(map[Tally]int64), Totals: make(map[Total]int64)}
 	for i := range history {
-		r.apply(d, &history[i], &c)
+		r.apply(versions[r.follows(&history[i]).Version], &history[i], &c)
 	}
 	return &r, nil
+}
+
+// follows returns the definition that the document follows once an event has
+// come.
+func (r *Record) follows(e *events.Event) events.DefinitionRef {
+	if r.Document.Document == "" {
+		return events.DefinitionRef{Name: e.Slot.Definition, Version: e.Slot.Version}
+	}
+	return events.DefinitionRef{Name: r.Definition, Version: r.Version}.After(e)
 }
 
 // apply takes the next event of the document. No definition means that it
@@ -51,8 +61,10 @@ func (r *Record) apply(d *saga.Definition, e *events.Event, c *Changes) {
 		r.Name, r.ForgottenAt = "", new(e.At)
 		c.Forgotten = append(c.Forgotten, e.Slot.Document)
 	}
+	from := r.Version
+	r.Version = r.follows(e).Version
 	switch {
-	case e.Slot.Definition != r.Definition || e.Slot.Version != r.Version:
+	case e.Slot.Definition != r.Definition || e.Slot.Version != from && !r.Folded.Moved():
 		r.Anomalies++ // a document follows the definition that it came with
 	case d == nil:
 		r.aside(e)
@@ -158,8 +170,11 @@ func (r *Record) visits(d *saga.Definition, e *events.Event, before *saga.State,
 			row++
 		}
 		has := row < len(r.Steps) && r.Steps[row].Number == i
-		if i < before.Visits() && before.Visit(i) == v {
+		if i < before.Visits() && before.Visit(i) == v && e.Slot.Kind != events.Migrate {
 			continue
+		}
+		if has && e.Slot.Kind == events.Migrate && v.Number() > 0 {
+			r.Steps[row].Visit = v.Number() // what is open goes on as the next visit
 		}
 		if !has && v.Status() != saga.Open && v.Rank() == 0 {
 			continue // a join, or something else that is no step

@@ -34,7 +34,7 @@ const stateFormat = 2
 
 // AppendBinary appends the state in a form that [State.UnmarshalBinary] reads.
 func (s *State) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, stateFormat, byte(s.Verdict), flags(s.ended, s.submitted, s.stuck))
+	b = append(b, stateFormat, byte(s.Verdict), flags(s.ended, s.submitted, s.stuck, s.moved))
 	b = binary.BigEndian.AppendUint64(b, s.Seq)
 	b = binary.BigEndian.AppendUint64(b, s.last)
 	for _, n := range []uint16{s.Anomalies, s.ranks, s.open, s.joining, s.incidents, s.recalls, s.count} {
@@ -57,7 +57,7 @@ func (s *State) UnmarshalBinary(b []byte) error {
 		return errBadState
 	}
 	next := State{
-		Verdict: events.Result(b[1]), ended: b[2]&1 != 0, submitted: b[2]&2 != 0, stuck: b[2]&4 != 0,
+		Verdict: events.Result(b[1]), ended: b[2]&1 != 0, submitted: b[2]&2 != 0, stuck: b[2]&4 != 0, moved: b[2]&8 != 0,
 		Seq: binary.BigEndian.Uint64(b[3:]), last: binary.BigEndian.Uint64(b[11:]),
 	}
 	var count uint16

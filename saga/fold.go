@@ -98,6 +98,15 @@ func (f *folding) fold() {
 		return
 	}
 	f.s.Seq = f.e.Position.Seq
+	if f.e.Slot.Kind == events.Migrate {
+		f.migrate()
+		f.remember()
+		f.settle()
+		return
+	}
+	if f.foreign() {
+		return
+	}
 	if f.s.ended {
 		if f.e.Slot.Kind != events.Forgotten {
 			f.s.Anomalies++
@@ -123,7 +132,7 @@ func (f *folding) fold() {
 		f.s.ended, f.s.Verdict = true, f.e.Result
 	case events.Forgotten: // of a document that goes on
 		f.s.Anomalies++
-	case events.Changed: // of the system: no document has one
+	case events.Changed, events.Migrate: // no document has the one; the other was seen to
 	}
 	f.remember()
 	f.settle()
@@ -354,6 +363,9 @@ func (f *folding) redo() {
 	node, ok := f.d.byID[f.e.Slot.Step]
 	i, waits := 0, false
 	if ok {
+		if at, found := f.s.find(node, f.e.Slot.Visit); found && f.s.moved && f.s.Visit(at).status == Open {
+			return // it is how a service learns of what the document has brought along
+		}
 		i, waits = f.s.waiting(node)
 	}
 	if !waits || f.s.Verdict != 0 || f.e.Slot.Visit != f.s.Next(node) {

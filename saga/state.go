@@ -154,6 +154,7 @@ type State struct {
 	incidents uint16
 	recalls   uint16 // visits that are being undone, or must be
 	stuck     bool   // no token can move and none has ended
+	moved     bool   // it came from another version
 	last      uint64 // the last event: node+1, visit, kind, again
 	count     uint16
 	first     [inline]Visit
@@ -178,6 +179,10 @@ func (s *State) Phase() Phase {
 // Submitted reports whether the document was submitted: events may be read of
 // one that was not.
 func (s *State) Submitted() bool { return s.submitted }
+
+// Moved reports whether the document came from another version of its
+// definition.
+func (s *State) Moved() bool { return s.moved }
 
 // Visits returns how many visits the state holds.
 func (s *State) Visits() int { return int(s.count) }
@@ -294,6 +299,15 @@ func (s *State) latest(node int) (int, bool) {
 // Next returns the number that the next visit of a node has: the one by which
 // a person does again, or resolves, a step that waits.
 func (s *State) Next(node int) int {
+	if s.moved { // their order is not that of their numbers any more
+		last := 0
+		for i := range s.Visits() {
+			if v := s.Visit(i); int(v.node) == node {
+				last = max(last, v.Number())
+			}
+		}
+		return last + 1
+	}
 	if i, ok := s.latest(node); ok {
 		return s.Visit(i).Number() + 1
 	}

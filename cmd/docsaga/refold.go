@@ -173,7 +173,7 @@ func (r *refolding) take(ctx context.Context, e *events.Event) error {
 	if d, parted := t.Fold(was, r.is, e); parted {
 		r.diverged = append(r.diverged, d)
 	}
-	if e.Slot.Kind == events.Ended {
+	if e.Slot.Kind == events.Ended || e.Slot.Kind == events.Migrate { // what comes then is told under another version
 		delete(r.tracks, e.Slot.Document)
 	}
 	return nil

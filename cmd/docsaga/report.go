@@ -42,18 +42,24 @@ type stepReport struct {
 type visitKey struct{ node, number int }
 
 // newReport tells a document's history.
-func newReport(d *saga.Definition, history []events.Event) (report, error) {
+func newReport(versions map[int]*saga.Definition, history []events.Event) (report, error) {
 	if len(history) == 0 {
 		return report{}, events.ErrNotFound
 	}
-	first := history[0].Slot
-	r := report{Document: first.Document, Definition: first.Definition, Version: first.Version, Steps: []stepReport{}}
+	ref := events.Began(history)
+	r := report{Document: history[0].Slot.Document, Definition: ref.Name, Steps: []stepReport{}}
+	var d *saga.Definition
 	var s saga.State
 	opened := make(map[visitKey]time.Time)
 	outputs := make(map[events.StepID]json.RawMessage)
 	for i := range history {
 		e := &history[i]
 		before := s
+		ref = ref.After(e)
+		if d = versions[ref.Version]; d == nil {
+			return r, fmt.Errorf("definition %s version %d: %w", ref.Name, ref.Version, events.ErrNotFound)
+		}
+		r.Version = ref.Version
 		s = d.Fold(s, e)
 		for _, o := range saga.Opened(&before, &s) {
 			opened[visitKey{o.Node, o.Number}] = e.At
@@ -99,7 +105,7 @@ func (r *report) add(d *saga.Definition, e *events.Event, opened map[visitKey]ti
 				r.Steps[i].Undone = e.Result == events.Completed
 			}
 		}
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed, events.Migrate:
 	}
 	return nil
 }

@@ -324,11 +324,11 @@ func (s *system) reportAt(ctx context.Context, id events.DocumentID, at string) 
 	if history, err = asOf(history, at); err != nil {
 		return report{}, err
 	}
-	d, err := s.catalog.Get(ctx, history[0].Slot.Definition, history[0].Slot.Version)
+	versions, err := catalog.Versions(ctx, s.catalog, history)
 	if err != nil {
 		return report{}, fmt.Errorf("document %s: %w", id, err)
 	}
-	r, err := newReport(d, history)
+	r, err := newReport(versions, history)
 	if err != nil {
 		return r, fmt.Errorf("document %s: %w", id, err)
 	}

@@ -39,7 +39,7 @@ rejected --code CODE), or as if the failed undo were done: by you, by hand.`),
 		a.verbCommand(verbs.Compensate, "Give up incidents and undo what was done", `Gives up a failed step that waits for a person: what was done before is undone,
 and the document ends failed. With --plan it only prints what would be undone.`),
 	}
-	return list
+	return append(list, a.migrateCommand())
 }
 
 func (a *app) verbCommand(verb verbs.Verb, short, long string) *cobra.Command {
@@ -57,16 +57,7 @@ nothing. Exit code 5 if it does not fit where a document is.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.operate(cmd, o, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.reason, "reason", "", "why; it stands in the log")
-	f.StringVar(&o.actor, "actor", "", "who asks; it stands in the log (default the user of this machine)")
-	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	f.IntVar(&o.expect, "expect", 0, "with filters: how many documents they must select")
-	f.StringVar(&o.filter.State, "state", "", "select documents in this state")
-	f.StringVar(&o.filter.Reason, "reason-is", "", "select documents that stopped for this reason")
-	f.StringVar(&o.filter.Step, "at", "", "select documents that are in, or stopped at, this step")
-	f.StringVar(&o.filter.Definition, "definition", "", "select documents of this flow")
-	f.StringVar(&o.since, "since", "", "select documents submitted at or after: a time, or how long ago")
-	f.StringVar(&o.until, "until", "", "select documents submitted before")
+	o.flags(f)
 	if verb == verbs.Retry || verb == verbs.Resolve {
 		f.StringVar(&o.step, "step", "", "which incident, if a document has several")
 	}
@@ -81,19 +72,43 @@ nothing. Exit code 5 if it does not fit where a document is.`,
 	return cmd
 }
 
-// command makes the verb's command of the options.
-func (o *verbOptions) command() (verbs.Command, error) {
-	c := verbs.Command{Verb: o.verb, Step: events.StepID(o.step), By: events.By{Actor: o.actor, Reason: o.reason}}
+// flags are those that all verbs have.
+func (o *verbOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.reason, "reason", "", "why; it stands in the log")
+	f.StringVar(&o.actor, "actor", "", "who asks; it stands in the log (default the user of this machine)")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	f.IntVar(&o.expect, "expect", 0, "with filters: how many documents they must select")
+	f.StringVar(&o.filter.State, "state", "", "select documents in this state")
+	f.StringVar(&o.filter.Reason, "reason-is", "", "select documents that stopped for this reason")
+	f.StringVar(&o.filter.Step, "at", "", "select documents that are in, or stopped at, this step")
+	f.StringVar(&o.filter.Definition, "definition", "", "select documents of this flow")
+	f.StringVar(&o.since, "since", "", "select documents submitted at or after: a time, or how long ago")
+	f.StringVar(&o.until, "until", "", "select documents submitted before")
+}
+
+// by says who asks, and why.
+func (o *verbOptions) by() (events.By, error) {
+	by := events.By{Actor: o.actor, Reason: o.reason}
 	if o.reason == "" {
-		return c, usage("%s: say why with --reason; it stands in the log", o.verb)
+		return by, usage("%s: say why with --reason; it stands in the log", o.verb)
 	}
-	if c.By.Actor == "" {
+	if by.Actor == "" {
 		u, err := user.Current()
 		if err != nil {
-			return c, usage("%s: say who asks with --actor (%w)", o.verb, err)
+			return by, usage("%s: say who asks with --actor (%w)", o.verb, err)
 		}
-		c.By.Actor = u.Username
+		by.Actor = u.Username
 	}
+	return by, nil
+}
+
+// command makes the verb's command of the options.
+func (o *verbOptions) command() (verbs.Command, error) {
+	by, err := o.by()
+	if err != nil {
+		return verbs.Command{}, err
+	}
+	c := verbs.Command{Verb: o.verb, Step: events.StepID(o.step), By: by}
 	switch o.outcome {
 	case "", "completed":
 		if o.code != "" {
@@ -138,22 +153,30 @@ func (a *app) operate(cmd *cobra.Command, o verbOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	return a.onDocuments(cmd.Context(), o, args, filtered, func(ctx context.Context, sys *system, ids []events.DocumentID) error {
+		return a.operateOn(ctx, sys, ids, c, o.dryRun)
+	})
+}
+
+// onDocuments does something with the documents that are named or selected.
+func (a *app) onDocuments(ctx context.Context, o verbOptions, args []string, filtered bool, do func(context.Context, *system, []events.DocumentID) error) error {
 	for _, arg := range args {
 		if err := events.CheckID(arg); err != nil {
 			return usage("document: %w", err)
 		}
 	}
-	return a.connected(cmd.Context(), func(ctx context.Context, sys *system) error {
+	return a.connected(ctx, func(ctx context.Context, sys *system) error {
 		var ids []events.DocumentID
 		for _, arg := range args {
 			ids = append(ids, events.DocumentID(arg))
 		}
 		if filtered {
+			var err error
 			if ids, err = sys.selected(ctx, o); err != nil {
 				return err
 			}
 		}
-		return a.operateOn(ctx, sys, ids, c, o.dryRun)
+		return do(ctx, sys, ids)
 	})
 }
 

@@ -17,7 +17,8 @@ type picture struct {
 	definition *saga.Definition
 	history    []events.Event
 	state      saga.State
-	opened     []int // of each visit: the index of the event that opened it
+	versions   map[int]*saga.Definition // all that it has followed
+	opened     []int                    // of each visit: the index of the event that opened it
 }
 
 // read reads where a document is. The error wraps events.ErrNotFound if nobody
@@ -31,7 +32,7 @@ func look(ctx context.Context, histories Histories, definitions Getter, document
 	if err != nil {
 		return nil, fmt.Errorf("flows: %w", err)
 	}
-	return &picture{document: p.Document, definition: p.Definition, history: p.History, state: p.State, opened: p.Opened}, nil
+	return &picture{document: p.Document, definition: p.Definition, history: p.History, state: p.State, versions: p.Versions, opened: p.Opened}, nil
 }
 
 // visit returns the index of the visit of a slot.
@@ -62,9 +63,12 @@ func (p *picture) at(slot events.Slot) (int, bool) {
 
 // told reports whether the outcome at an index was waited for when it came.
 func (p *picture) told(at int) bool {
-	before := picture{definition: p.definition}
+	var before picture
+	ref := events.Began(p.history)
 	for i := range at {
-		before.state = p.definition.Fold(before.state, &p.history[i])
+		ref = ref.After(&p.history[i])
+		before.definition = p.versions[ref.Version]
+		before.state = before.definition.Fold(before.state, &p.history[i])
 	}
 	i, _, ok := before.visit(p.history[at].Slot)
 	return ok && isWaiting(before.state.Visit(i).Status())

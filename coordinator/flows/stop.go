@@ -21,10 +21,22 @@ func (f *Flows) child(ctx context.Context, slot events.Slot) (*picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	if caller, _, err := parseCall(c.history[0].Source); err != nil || caller != slot {
+	if caller, _, err := parseCall(c.history[0].Source); err != nil || !sameVisit(caller, slot) {
 		return nil, nil //nolint:nilerr // it is no document of this call
 	}
 	return c, nil
+}
+
+// sameVisit reports whether two slots are of the same visit, of which the
+// document may since have been migrated.
+func sameVisit(a, b events.Slot) bool {
+	a.Version = b.Version
+	return a == b
+}
+
+// slot returns a slot of the document as a whole.
+func (p *picture) slot(kind events.Kind) events.Slot {
+	return events.DocumentSlot(p.definition.Name, p.definition.Version, p.document, kind)
 }
 
 // cancel cancels a called document, if it is there and has not ended. Whoever
@@ -38,7 +50,7 @@ func (f *Flows) cancel(ctx context.Context, slot events.Slot) error {
 	if err != nil {
 		return fmt.Errorf("flows: %w", err)
 	}
-	return f.write(ctx, events.Event{Slot: c.history[0].Slot.Of(events.Cancel), Cause: c.definition.Cause(&c.state, c.document), Data: data})
+	return f.write(ctx, events.Event{Slot: c.slot(events.Cancel), Cause: c.definition.Cause(&c.state, c.document), Data: data})
 }
 
 // write writes an event as a coordinator does; that its slot is taken is fine.
@@ -115,7 +127,7 @@ func (f *Flows) release(t *coordinator.Touch) {
 // end ends a called document that has done its work.
 func (f *Flows) end(ctx context.Context, c *picture) error {
 	return f.write(ctx, events.Event{
-		Slot: c.history[0].Slot.Of(events.Ended), Result: events.Completed, Cause: c.definition.Cause(&c.state, c.document),
+		Slot: c.slot(events.Ended), Result: events.Completed, Cause: c.definition.Cause(&c.state, c.document),
 	})
 }
 

@@ -134,9 +134,10 @@ func some(list []string) string {
 }
 
 func (p *picture) read(ctx context.Context, definitions Definitions, messages []events.Delivery) error {
-	slot := messages[0].Event.Slot
-	definition, err := definitions.Get(ctx, slot.Definition, slot.Version)
-	if err != nil && !errors.Is(err, events.ErrNotFound) && !errors.Is(err, saga.ErrBadDefinition) {
+	first := messages[0].Event.Slot
+	ref := events.DefinitionRef{Name: first.Definition, Version: first.Version}
+	definition, err := drawn(ctx, definitions, ref)
+	if err != nil {
 		return err
 	}
 	var state saga.State
@@ -155,7 +156,13 @@ func (p *picture) read(ctx context.Context, definitions Definitions, messages []
 		case events.Forgotten:
 			p.forgotten = e
 		}
-		if definition == nil || e.Slot.Definition != slot.Definition || e.Slot.Version != slot.Version {
+		if next := ref.After(e); next != ref {
+			if definition, err = drawn(ctx, definitions, next); err != nil {
+				return err
+			}
+			ref = next
+		}
+		if definition == nil || e.Slot.Definition != ref.Name || e.Slot.Version != ref.Version && !state.Moved() && e.Slot.Kind != events.Migrate {
 			continue
 		}
 		var route events.Route
@@ -164,6 +171,15 @@ func (p *picture) read(ctx context.Context, definitions Definitions, messages []
 		}
 	}
 	return nil
+}
+
+// drawn returns a definition, nil if it cannot be had.
+func drawn(ctx context.Context, definitions Definitions, ref events.DefinitionRef) (*saga.Definition, error) {
+	d, err := definitions.Get(ctx, ref.Name, ref.Version)
+	if errors.Is(err, events.ErrNotFound) || errors.Is(err, saga.ErrBadDefinition) {
+		return nil, nil
+	}
+	return d, err
 }
 
 // write writes the event, after which nothing keeps the document from being

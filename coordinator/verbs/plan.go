@@ -120,7 +120,7 @@ func (p *picture) compensate(c *Command) (events.Event, error) {
 }
 
 func (p *picture) ofDocument(c *Command, kind events.Kind) (events.Event, error) {
-	slot := p.history[0].Slot.Of(kind)
+	slot := events.DocumentSlot(p.definition.Name, p.definition.Version, p.document, kind)
 	return p.event(c, slot, p.definition.Cause(&p.state, p.document), events.Data{})
 }
 
@@ -223,7 +223,7 @@ func (p *picture) event(c *Command, slot events.Slot, cause string, data events.
 		e.Result = c.result()
 	case events.Undone:
 		e.Result = events.Completed
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Ended, events.Forgotten, events.Changed, events.Migrate:
 	}
 	if err := e.Check(); err != nil {
 		return e, fmt.Errorf("verbs: %s %s: %w", c.Verb, p.document, err)

@@ -84,6 +84,8 @@ func (c *Command) Check() error {
 type Log interface {
 	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
 	Write(ctx context.Context, e events.Event) (events.Event, error)
+	// WriteTogether writes all of the events or none.
+	WriteTogether(ctx context.Context, list []events.Event) error
 }
 
 // Definitions returns definitions as they are deployed.
@@ -153,7 +155,7 @@ func same(want, standing *events.Event) bool {
 	switch want.Slot.Kind {
 	case events.Outcome, events.Undone, events.Ended:
 		return standing.Source == events.SourceOperator && standing.Result == want.Result
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed, events.Migrate:
 	}
 	return true
 }

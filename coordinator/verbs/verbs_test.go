@@ -14,6 +14,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/coordinator/verbs"
+	"github.com/docsaga/docsaga/coordinator/where"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/natslog"
@@ -50,6 +51,7 @@ func flow() []byte {
 
 // service has effects, and fails on command.
 type service struct {
+	before  func(context.Context, events.StepID) // what it waits for, or nil
 	mu      sync.Mutex
 	effects map[string]bool
 	fail    map[string]error // by "do STEP", "undo STEP"
@@ -62,7 +64,10 @@ func (s *service) set(what string, err error) {
 	s.fail[what] = err
 }
 
-func (s *service) Do(_ context.Context, v runner.Visit) (any, error) {
+func (s *service) Do(ctx context.Context, v runner.Visit) (any, error) {
+	if s.before != nil {
+		s.before(ctx, v.Step)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inputs[fmt.Sprintf("%s.%d", v.Step, v.Number)] = string(v.Input)
@@ -183,20 +188,13 @@ func (b *bench) submit() {
 // until returns when the document's state is as wanted.
 func (b *bench) until(what string, is func(*saga.State) bool) {
 	b.Helper()
-	d, err := b.catalog.Get(b.Context(), "abc", 1)
-	if err != nil {
-		b.Fatal(err)
-	}
 	var s saga.State
 	for range 2000 {
-		history, err := b.log.History(b.Context(), "d")
+		p, err := where.Is(b.Context(), b.log, b.catalog, "d")
 		if err != nil {
 			b.Fatal(err)
 		}
-		s = saga.State{}
-		for i := range history {
-			s = d.Fold(s, &history[i])
-		}
+		s = p.State
 		if is(&s) {
 			return
 		}

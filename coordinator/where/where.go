@@ -9,6 +9,7 @@ import (
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/catalog"
 )
 
 // Histories is where the events of documents are.
@@ -27,7 +28,8 @@ type Place struct {
 	Definition *saga.Definition
 	History    []events.Event
 	State      saga.State
-	Opened     []int // of each visit in the state: the index of the event that opened it
+	Versions   map[int]*saga.Definition // all that it has followed
+	Opened     []int                    // of each visit in the state: the index of the event that opened it
 }
 
 // Is reads where a document is. The error wraps [events.ErrNotFound] if nobody
@@ -43,42 +45,32 @@ func Is(ctx context.Context, histories Histories, definitions Definitions, docum
 	if len(history) == 0 {
 		return nil, fmt.Errorf("document %s: %w", document, events.ErrNotFound)
 	}
-	p := &Place{Document: document, History: history}
-	first := p.first()
-	if p.Definition, err = definitions.Get(ctx, first.Definition, first.Version); err != nil {
+	p := &Place{Document: document, History: events.Own(history, events.Followed(history))}
+	if p.Versions, err = catalog.Versions(ctx, definitions, history); err != nil {
 		return nil, fmt.Errorf("document %s: %w", document, err)
 	}
-	for i := range history {
+	ref := events.Began(history)
+	for i := range p.History {
+		ref = ref.After(&p.History[i])
+		if p.Definition = p.Versions[ref.Version]; p.Definition == nil {
+			return nil, fmt.Errorf("document %s: definition %s version %d: %w", document, ref.Name, ref.Version, events.ErrNotFound)
+		}
 		p.fold(i)
 	}
 	return p, nil
 }
 
-// first returns the slot of the submission, which says what the document
-// follows; of one that was not submitted, that of its first event.
-func (p *Place) first() events.Slot {
-	for i := range p.History {
-		if p.History[i].Slot.Kind == events.Submitted {
-			return p.History[i].Slot
-		}
-	}
-	return p.History[0].Slot
-}
-
 // fold takes the next event. A visit about which nothing more will happen may
 // have left its place in the state to another.
 func (p *Place) fold(i int) {
-	slot := p.History[i].Slot
-	if slot.Definition != p.Definition.Name || slot.Version != p.Definition.Version {
-		return // somebody has written it past the log's checks; all readers leave it
-	}
+	migrated := p.History[i].Slot.Kind == events.Migrate // what is open was opened before
 	before := p.State
 	p.State = p.Definition.Fold(p.State, &p.History[i])
 	for visit := range p.State.Visits() {
 		switch {
 		case visit >= len(p.Opened):
 			p.Opened = append(p.Opened, i)
-		case before.Visit(visit).Number() != p.State.Visit(visit).Number():
+		case !migrated && before.Visit(visit).Number() != p.State.Visit(visit).Number():
 			p.Opened[visit] = i
 		}
 	}

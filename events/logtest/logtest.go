@@ -15,6 +15,7 @@ import (
 // Slots is where events stand.
 type Slots interface {
 	Write(ctx context.Context, e events.Event) (events.Event, error)
+	WriteTogether(ctx context.Context, list []events.Event) error
 	Read(ctx context.Context, slot events.Slot) (events.Event, error)
 	Submission(ctx context.Context, document events.DocumentID) (events.Event, error)
 	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
@@ -75,6 +76,7 @@ func Run(t *testing.T, open func(t *testing.T) Log) {
 		"the same submission in parallel is one document":      sameSubmission,
 		"a document is submitted to one definition":            oneDefinition,
 		"a cancelled document does not end completed":          cancelledEnd,
+		"events are written together or not at all":            together,
 		"what cannot be an event is refused":                   refused,
 		"an ended context ends a write":                        endedContext,
 		"a history has all events in order":                    history,

@@ -30,7 +30,7 @@ func Names() []string {
 			names = append(names, "ended-"+r.String())
 		}
 	}
-	for _, k := range []events.Kind{events.Submitted, events.Redo, events.Undo, events.Undone, events.Cancel, events.Compensate, events.Forgotten, events.Changed} {
+	for _, k := range []events.Kind{events.Submitted, events.Redo, events.Undo, events.Undone, events.Cancel, events.Compensate, events.Forgotten, events.Changed, events.Migrate} {
 		names = append(names, k.String())
 	}
 	names = append(names, "undo-failed")
@@ -90,7 +90,10 @@ func Event(name string) (map[string]any, bool) {
 		document = object{"const": string(events.DocumentAdmin)}
 	}
 	if OfDocument(kind) {
-		step, visit = object{"const": string(events.StepDocument)}, object{"const": 1}
+		step = object{"const": string(events.StepDocument)}
+		if kind != events.Migrate.String() { // there it is the version that the document goes on in
+			visit = object{"const": 1}
+		}
 	}
 	if kind != events.Submitted.String() && kind != events.Changed.String() {
 		required = append(required, "causationid")
@@ -115,8 +118,8 @@ func Event(name string) (map[string]any, bool) {
 // OfDocument reports whether events of a kind belong to the pseudo-step
 // "document".
 func OfDocument(kind string) bool {
-	for k := events.Submitted; k.OfDocument(); k++ {
-		if k.String() == kind {
+	for k := events.Submitted; k <= events.Migrate; k++ {
+		if k.OfDocument() && k.String() == kind {
 			return true
 		}
 	}
@@ -146,6 +149,8 @@ func Data(name string) (schema map[string]any, needed bool) {
 		required = []string{"error"}
 	case "cancel", "compensate", "forgotten", "changed":
 		required = []string{"by"}
+	case "migrate":
+		required = []string{"by", "state"}
 	case "submitted", "outcome-completed":
 		needed = true
 	}
@@ -157,6 +162,7 @@ func Data(name string) (schema map[string]any, needed bool) {
 			"error": object{"type": "object", "required": []string{"code"}, "properties": object{
 				"code": text(""), "message": object{"type": "string"},
 			}},
+			"state": object{"type": "object", "description": "of document.migrate: with what the document goes on"},
 			"by": object{"type": "object", "required": []string{"actor"}, "properties": object{
 				"actor": text(""), "reason": object{"type": "string"},
 			}},

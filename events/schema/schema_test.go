@@ -40,6 +40,9 @@ func whole() []events.Event {
 	}
 	add(events.DocumentSlot("flow", 1, "d", events.Forgotten), 0, by)
 	add(events.Slot{Definition: "flow", Version: 1, Document: events.DocumentAdmin, Step: "keys", Visit: 1, Kind: events.Changed, Again: 1}, 0, by)
+	migrate := events.DocumentSlot("flow", 1, "d", events.Migrate)
+	migrate.Visit = 2
+	add(migrate, 0, `{"by":{"actor":"ann"},"state":{"version":2}}`)
 	add(step(events.Redo), 0, "")
 	add(step(events.Undo), 0, "")
 	add(step(events.Undone), events.Completed, "")

@@ -55,7 +55,7 @@ func (c *Checker) leads(before []event, e *event, g *Graph) bool {
 		command := e.ref
 		command.kind = events.Undo
 		return e.cause == command || e.writer == coordinator && has(before, command)
-	case events.Ended, events.Cancel, events.Compensate:
+	case events.Ended, events.Cancel, events.Compensate, events.Migrate:
 		return true
 	case events.Forgotten:
 		return slices.ContainsFunc(before, func(b event) bool { return b.ref.kind == events.Ended })
@@ -65,6 +65,9 @@ func (c *Checker) leads(before []event, e *event, g *Graph) bool {
 }
 
 func (c *Checker) leadsToOutcome(before []event, e *event, g *Graph) bool {
+	if e.closes() {
+		return true
+	}
 	redo := reference{step: e.ref.step, visit: e.ref.visit, kind: events.Redo, again: 1}
 	if e.writer == service {
 		return e.cause == redo || c.hop(e.cause, e.ref.step, g)
@@ -95,7 +98,7 @@ func (c *Checker) undos(id events.DocumentID, d *document, g *Graph) {
 	var done []event // outcomes whose visit must be undone, in order
 	for i := range d.events {
 		e := &d.events[i]
-		if step := c.names[e.ref.step]; e.ref.kind == events.Outcome && e.result != events.Rejected && (g.Must[step] || g.May[step]) {
+		if step := c.names[e.ref.step]; !e.closes() && e.ref.kind == events.Outcome && e.result != events.Rejected && (g.Must[step] || g.May[step]) {
 			done = append(done, *e)
 		}
 	}

@@ -79,9 +79,8 @@ func (c *Checker) Finish() Report {
 		slices.SortFunc(d.events, func(a, b event) int { return cmp.Compare(a.seq, b.seq) })
 		c.ends(id, d)
 		c.once(id, d)
-		graph, ok := c.conf.Graph(d.definition, d.version)
+		graph, ok := c.graph(id, d)
 		if !ok {
-			c.breach(5, id, "its definition %s.%d is not deployed", d.definition, d.version)
 			continue
 		}
 		c.causes(id, d, graph)

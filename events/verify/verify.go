@@ -146,6 +146,7 @@ func New(conf Config) *Checker {
 type document struct {
 	definition string
 	version    int
+	left       []int // versions that it was migrated from
 	submitted  int
 	events     []event
 	at         time.Time // of the last event
@@ -220,7 +221,7 @@ func (c *Checker) Take(m *Message) {
 		d = &document{definition: slot.Definition, version: slot.Version, events: make([]event, 0, 8)}
 		c.documents[slot.Document] = d
 	}
-	if slot.Definition != d.definition || slot.Version != d.version {
+	if !d.belongs(&slot) {
 		c.breach(1, slot.Document, "it is under %s.%d and under %s.%d", d.definition, d.version, slot.Definition, slot.Version)
 	}
 	switch {
@@ -319,7 +320,7 @@ func result(slot events.Slot, typ string) (events.Result, bool) {
 			return events.Failed, true
 		}
 		return 0, false
-	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed:
+	case events.Redo, events.Undo, events.Submitted, events.Cancel, events.Compensate, events.Forgotten, events.Changed, events.Migrate:
 	}
 	return 0, word == slot.Kind.String()
 }

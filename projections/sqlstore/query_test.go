@@ -10,6 +10,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/projections"
 	"github.com/docsaga/docsaga/projections/sqlstore"
+	"github.com/docsaga/docsaga/saga"
 )
 
 func filters() []projections.Filter {
@@ -130,7 +131,7 @@ func TestADocumentIsAsItsHistoryReplayed(t *testing.T) {
 		}
 	}
 	for id, history := range histories {
-		want, err := projections.Replay(s.d, history)
+		want, err := projections.Replay(map[int]*saga.Definition{s.d.Version: s.d}, history)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -237,3 +237,27 @@ func Listen(ctx context.Context, target Preparer, d *saga.Definition, service st
 	}
 	return nil
 }
+
+// A Getter returns definitions as they are deployed.
+type Getter interface {
+	Get(ctx context.Context, name string, version int) (*saga.Definition, error)
+}
+
+// Versions returns the definitions that a document has followed in the given
+// events of its history, by version. One that cannot be had is missing.
+func Versions(ctx context.Context, definitions Getter, history []events.Event) (map[int]*saga.Definition, error) {
+	found := make(map[int]*saga.Definition)
+	ref := events.Began(history)
+	for i := range history {
+		ref = ref.After(&history[i])
+		if _, known := found[ref.Version]; known {
+			continue
+		}
+		d, err := definitions.Get(ctx, ref.Name, ref.Version)
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, events.ErrNotFound) && !errors.Is(err, saga.ErrBadDefinition)) {
+			return nil, fmt.Errorf("catalog: %w", err)
+		}
+		found[ref.Version] = d
+	}
+	return found, nil
+}

@@ -41,13 +41,17 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event, 
 		}
 	}
 	after := d.Fold(before, e)
-	return r.opened(base, &before, &after)
+	opened := saga.Opened(&before, &after)
+	if redo && len(opened) == 0 {
+		opened = d.Brought(&after, e.Slot)
+	}
+	return r.opened(base, &after, opened)
 }
 
-// opened returns the visits of this service that the cue has opened.
-func (r *Runner) opened(base job, before, after *saga.State) ([]job, error) {
+// opened returns the visits of this service among those that the cue has opened.
+func (r *Runner) opened(base job, after *saga.State, opened []saga.Opening) ([]job, error) {
 	var jobs []job
-	for _, o := range saga.Opened(before, after) {
+	for _, o := range opened {
 		if node := &base.definition.Nodes[o.Node]; node.Service == r.service {
 			j := base
 			j.node, j.slot = node, base.cue.Slot.Of(events.Outcome)
@@ -129,13 +133,11 @@ func (j *job) carry(merged map[events.StepID]json.RawMessage) ([]byte, error) {
 func (j *job) replay(history []events.Event) (saga.State, error) {
 	var before saga.State
 	merged := make(map[events.StepID]json.RawMessage)
+	history = events.Own(history, events.DefinitionRef{Name: j.definition.Name, Version: j.definition.Version})
 	for i := range history {
 		e := &history[i]
 		if e.Position.Seq > j.cue.Position.Seq {
 			break
-		}
-		if e.Slot.Definition != j.definition.Name || e.Slot.Version != j.definition.Version {
-			continue // somebody has submitted the document twice, past the log's checks
 		}
 		if e.Result == events.Completed && e.Slot.Kind == events.Outcome || e.Slot.Kind == events.Submitted {
 			data, err := events.ParseData(e.Data)

@@ -1,0 +1,85 @@
+package natslog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/docsaga/docsaga/events"
+)
+
+// WriteTogether writes events of one document, all or none, in one atomic
+// batch. If a slot of them is taken, the error wraps [events.ErrTaken] and
+// nothing was written, unless the first of them stands as it was to be
+// written: then they all do, from an earlier call whose acknowledgement got lost.
+func (l *Log) WriteTogether(ctx context.Context, list []events.Event) error {
+	if err := checkTogether(list); err != nil {
+		return err
+	}
+	list = slices.Clone(list) // signatures are set in it
+	batch := make([]*write, len(list))
+	for i := range list {
+		w, err := l.prepared(ctx, &list[i])
+		if err != nil {
+			return fmt.Errorf("natslog: write %s together with others: %w", list[i].ID(), err)
+		}
+		batch[i] = w
+	}
+	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
+		_, err := l.publishAtomically(ctx, batch)
+		if err == nil {
+			return nil
+		}
+		if isTaken(err) {
+			standing, readErr := l.standing(ctx, &list[0])
+			if readErr == nil {
+				if _, err := judge(&list[0], standing, nil); err == nil {
+					return nil
+				}
+			}
+			return fmt.Errorf("natslog: write %d events of %s together: %w", len(list), list[0].Slot.Document, events.ErrTaken)
+		}
+		if !isTemporary(err) {
+			return fmt.Errorf("natslog: write %d events of %s together: %w", len(list), list[0].Slot.Document, err)
+		}
+		if ctxErr := pause(ctx, backoff); ctxErr != nil {
+			return fmt.Errorf("natslog: write %d events of %s together: %w (last answer: %w)", len(list), list[0].Slot.Document, ctxErr, err)
+		}
+	}
+}
+
+// prepared returns a write of an event as the log is to hold it.
+func (l *Log) prepared(ctx context.Context, e *events.Event) (*write, error) {
+	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+	if l.check != nil {
+		if err := l.check(e); err != nil {
+			return nil, fmt.Errorf("%w: %w", err, events.ErrBadEvent)
+		}
+	}
+	data, err := l.sealed(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.sign(e, data); err != nil {
+		return nil, err
+	}
+	return l.newWrite(e, data), nil
+}
+
+// checkTogether refuses what cannot be one batch.
+func checkTogether(list []events.Event) error {
+	if len(list) == 0 || len(list) > events.MaxTogether {
+		return fmt.Errorf("natslog: %d events to be written together, want 1 to %d: %w", len(list), events.MaxTogether, events.ErrTooLarge)
+	}
+	for i := range list {
+		e := &list[i]
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("natslog: write together: %w", err)
+		}
+		if e.Slot.Document != list[0].Slot.Document || e.Slot.Kind == events.Submitted || e.Slot.Kind == events.Ended {
+			return fmt.Errorf("natslog: write together: %s does not belong there: %w", e.ID(), events.ErrBadEvent)
+		}
+	}
+	return nil
+}
