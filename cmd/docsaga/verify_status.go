@@ -29,6 +29,8 @@ import (
 type rawStatus struct {
 	tx     *sql.Tx
 	prefix string // of the tables that answer
+	shared bool   // it is PostgreSQL
+	counts bool   // the last column of what was asked for counts something
 }
 
 // readStatus returns what the database of a projection holds at one moment,
@@ -44,7 +46,7 @@ func readStatus(ctx context.Context, where string) (p verify.Projection, err err
 		return p, fmt.Errorf("--status: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // only read
-	s := rawStatus{tx: tx}
+	s := rawStatus{tx: tx, shared: isolation != sql.LevelDefault}
 	if err := tx.QueryRowContext(ctx, `SELECT value FROM docsaga_settings WHERE name = 'active'`).Scan(&s.prefix); err != nil {
 		return p, fmt.Errorf("--status: it holds no projections: %w", err)
 	}
@@ -95,6 +97,7 @@ func (s *rawStatus) each(ctx context.Context, query string, f func(values []stri
 	if err != nil {
 		return err
 	}
+	s.counts = columns[len(columns)-1] == "n"
 	raw, into, values := make([]sql.RawBytes, len(columns)), make([]any, len(columns)), make([]string, len(columns))
 	for i := range raw {
 		into[i] = &raw[i]
@@ -113,13 +116,20 @@ func (s *rawStatus) each(ctx context.Context, query string, f func(values []stri
 	return rows.Err()
 }
 
-// digest returns a digest of all rows, in whatever order a database gives them.
-// A count of nothing is no row.
+// digest returns a digest of all rows of all tables that answer, in whatever
+// order a database gives them.
 func (s *rawStatus) digest(ctx context.Context) (string, error) {
+	tables, err := s.tables(ctx)
+	if err != nil {
+		return "", err
+	}
 	all := sha256.New()
-	for _, table := range []string{"cursors", "documents", "steps", "troubles", "tallies WHERE n <> 0", "totals WHERE n <> 0"} {
+	for _, table := range tables {
 		var rows [][sha256.Size]byte
-		err := s.each(ctx, `SELECT * FROM `+s.prefix+table, func(values []string) error {
+		err := s.each(ctx, `SELECT * FROM `+table, func(values []string) error {
+			if s.counts && values[len(values)-1] == "0" {
+				return nil // a count of nothing is no row
+			}
 			rows = append(rows, sha256.Sum256(fmt.Appendf(nil, "%q", values)))
 			return nil
 		})
@@ -127,12 +137,28 @@ func (s *rawStatus) digest(ctx context.Context) (string, error) {
 			return "", err
 		}
 		slices.SortFunc(rows, func(a, b [sha256.Size]byte) int { return slices.Compare(a[:], b[:]) })
-		_, _ = fmt.Fprintln(all, table, len(rows)) // a hash never fails
+		_, _ = fmt.Fprintln(all, strings.TrimPrefix(table, s.prefix), len(rows)) // a hash never fails
 		for i := range rows {
 			_, _ = all.Write(rows[i][:]) // a hash never fails
 		}
 	}
 	return hex.EncodeToString(all.Sum(nil)), nil
+}
+
+// tables returns the names of the tables that answer.
+func (s *rawStatus) tables(ctx context.Context) (names []string, err error) {
+	query := `SELECT name FROM sqlite_master WHERE type = 'table'`
+	if s.shared {
+		query = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`
+	}
+	err = s.each(ctx, query, func(v []string) error {
+		if strings.HasPrefix(v[0], s.prefix) {
+			names = append(names, v[0])
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
 }
 
 // foldElsewhere folds the log at a NATS URL up to the cursors of a projection
@@ -166,6 +192,7 @@ func (a *app) foldApart(ctx context.Context, natsURL, file, environment string, 
 		return "", err
 	}
 	args := []string{foldCommand, file, "--creds", a.settings.creds, "--ca", a.settings.ca, "--log-level", a.settings.logLevel}
+	args = append(args, a.settings.signing.arguments()...)
 	for shard, seq := range cursors {
 		args = append(args, events.Position{Shard: shard, Seq: seq}.String())
 	}
