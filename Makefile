@@ -47,9 +47,10 @@ bench-growth: build ## cost of a document by how many the log holds and how many
 	@for open in 1 100 10000; do echo "open $$open" && \
 		bin/docsaga bench --durability relaxed --documents $$((open < 10 ? 1000 : 20000)) --rounds 1 --open $$open 2>/dev/null || exit 1; done
 
-bench-peers: build ## measure docsaga, DBOS and River in turn on the same five empty steps, in ten minutes; installs PostgreSQL
+bench-peers: build ## measure docsaga, DBOS, River and Temporal in turn on the same five empty steps, in ten minutes; installs PostgreSQL
 	$(GO) build -C bench -o ../bin/peers .
-	@bin/peers compare
+	$(GO) build -C bench/temporal -o ../../bin/peer-temporal .
+	@bin/peers compare -temporal bin/peer-temporal $(PEERS_FLAGS)
 
 e2e: build ## run the program as people do: samples, processes that are killed, the corpus if it is there
 	DOCSAGA_CHECK_EVENTS=true DOCSAGA_E2E=$(CURDIR)/bin/docsaga DOCSAGA_CORPUS=$(CORPUS) $(GO) test -count 1 -timeout 15m ./cmd/docsaga -run '^TestE2E|^TestAuditNames' -v
