@@ -91,7 +91,7 @@ func (t *trial) cutPower() error {
 func cuttingPower(ctx context.Context, t *trial) int {
 	n := 0
 	for wait(ctx, time.Second+time.Duration(t.rng.Int64N(int64(time.Second)))) {
-		err := t.cutPower()
+		err := t.cutPower() //nolint:contextcheck // the disk is mounted again whatever ends
 		t.sys.parts["broker"].up()
 		if err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, t.name+":", err)
@@ -107,7 +107,7 @@ func cuttingPower(ctx context.Context, t *trial) int {
 // start all the same, without the anchor. It returns 1 if all of that was so.
 func cuttingPowerOnce(ctx context.Context, t *trial) int {
 	wait(ctx, 3*time.Second)
-	err := t.cutPower()
+	err := t.cutPower() //nolint:contextcheck // the disk is mounted again whatever ends
 	broker := t.sys.parts["broker"]
 	broker.up()
 	if err != nil {

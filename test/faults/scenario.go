@@ -123,7 +123,7 @@ func (s scenario) run(ctx context.Context, o options) (r result) {
 		r.err = err
 		return r
 	}
-	defer sys.end()
+	defer sys.end() //nolint:contextcheck // it outlives ctx
 	c, done, err := newClient(ctx, sys)
 	if err != nil {
 		r.err = err

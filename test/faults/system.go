@@ -39,7 +39,7 @@ func start(ctx context.Context, dir string, s *scenario, docsaga string) (*syste
 	inner, cancel := context.WithCancel(ctx)
 	sys := &system{dir: dir, parts: make(map[string]*process), stop: cancel, running: &errgroup.Group{}, docsaga: docsaga}
 	if err := sys.start(inner, s); err != nil {
-		sys.end()
+		sys.end() //nolint:contextcheck // it outlives ctx
 		return nil, err
 	}
 	return sys, nil
