@@ -100,7 +100,9 @@ func (a *app) children(nats, dir, http string) map[string][]string {
 	if a.settings.checked {
 		shared = append(shared, "--check-events")
 	}
-	given("seal", strconv.FormatBool(a.settings.seal))
+	if a.settings.seal {
+		shared = append(shared, "--seal")
+	}
 	given("master-key", a.settings.masterKey)
 	given("root", strings.Join(a.settings.roots, ","))
 	given("max-waiting", strconv.FormatUint(a.settings.maxWaiting, 10))
