@@ -94,7 +94,7 @@ func TestARingSoonNoticesThatAnotherHasDestroyedAKey(t *testing.T) {
 		if _, err := other.Key(t.Context(), "a"); err != nil {
 			t.Errorf("another still remembers it: %v", err)
 		}
-		time.Sleep(3 * time.Minute)
+		<-time.After(3 * time.Minute)
 		if _, err := other.Key(t.Context(), "a"); !errors.Is(err, seal.ErrGone) {
 			t.Errorf("another, three minutes later: %v, want ErrGone", err)
 		}
