@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/services/samples"
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 // memoryBound is what all processes of dev may take together, in MiB; see
@@ -27,12 +27,10 @@ const memoryBound = 2500
 // meanwhile.
 func TestE2EHostileLoadStaysWithinTheMemoryBound(t *testing.T) {
 	program := program(t)
-	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := listen.Addr().String()
-	_ = listen.Close()
 	data := t.TempDir()
 	cmd := exec.Command(program, "dev", "--listen", addr, "--http", "", "--data", data)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/services/samples"
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 // program returns the built program, which make e2e names.
@@ -44,12 +44,10 @@ type dev struct {
 func startDev(t *testing.T) *dev {
 	t.Helper()
 	d := &dev{T: t, program: program(t), data: t.TempDir(), pids: make(map[string]int), more: make(chan struct{}, 1000)}
-	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := listen.Addr().String()
-	_ = listen.Close()
 	d.url = "nats://" + addr
 	d.cmd = exec.Command(d.program, "dev", "--processes", "--listen", addr, "--data", d.data)
 	d.cmd.Stdout = os.Stderr

@@ -15,6 +15,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 var onStep = []events.Pattern{{Definition: "flow", Version: 1, Step: "step", Kind: events.Outcome}}
@@ -157,13 +158,16 @@ func TestADeletedConsumerIsMadeAnew(t *testing.T) {
 // TestARestartOfTheServerIsSurvived runs a writer, a follower and a service
 // while the server goes away twice and comes back.
 func TestARestartOfTheServerIsSurvived(t *testing.T) {
-	conf := embedded.Config{Dir: t.TempDir(), Addr: "127.0.0.1:0", Durability: natslog.Relaxed, Logger: quiet()}
+	addr, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := embedded.Config{Dir: t.TempDir(), Addr: addr, Durability: natslog.Relaxed, Logger: quiet()}
 	server, err := embedded.Start(conf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	url := server.URL()
-	conf.Addr = strings.TrimPrefix(url, "nats://")
 	nc, err := natslog.Connect(url, natslog.ConnectOptions{Name: "test", Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package natslog_test
 import (
 	"context"
 	"log/slog"
-	"net"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/docsaga/docsaga/events/logtest"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 // start starts one server within this process, without a port.
@@ -122,15 +122,11 @@ func cluster(tb testing.TB, durability natslog.Durability) []*embedded.Server {
 	tb.Helper()
 	var addrs, routes []string
 	for range 3 {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := ports.Free()
 		if err != nil {
 			tb.Fatal(err)
 		}
-		addrs = append(addrs, listener.Addr().String())
-		routes = append(routes, "nats://"+listener.Addr().String())
-		if err := listener.Close(); err != nil {
-			tb.Fatal(err)
-		}
+		addrs, routes = append(addrs, addr), append(routes, "nats://"+addr)
 	}
 	var servers []*embedded.Server
 	for i, addr := range addrs {

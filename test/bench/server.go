@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
 	"github.com/docsaga/docsaga/events/signed"
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 // A site is one or three servers in this process, a log on them, and a
@@ -96,15 +96,11 @@ func (s *site) guard() (events.Guard, error) {
 func clustered(servers int) ([]embedded.Config, error) {
 	var addrs, routes []string
 	for range servers {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := ports.Free()
 		if err != nil {
 			return nil, err
 		}
-		addrs = append(addrs, listener.Addr().String())
-		routes = append(routes, "nats://"+listener.Addr().String())
-		if err := listener.Close(); err != nil {
-			return nil, err
-		}
+		addrs, routes = append(addrs, addr), append(routes, "nats://"+addr)
 	}
 	confs := make([]embedded.Config, servers)
 	for i, addr := range addrs {

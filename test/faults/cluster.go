@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go" //nolint:depguard // it asks what only an administrator does
+
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 // A cluster is three brokers. What two of them say to each other goes through
@@ -28,8 +30,8 @@ func (s *system) startCluster(sc *scenario, add adding) error {
 	s.cluster = c
 	var routes [size]string // where a broker listens for the others
 	for i := range size {
-		client, errClient := freeAddress()
-		route, errRoute := freeAddress()
+		client, errClient := ports.Free()
+		route, errRoute := ports.Free()
 		if err := errors.Join(errClient, errRoute); err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/events/verify"
+	"github.com/docsaga/docsaga/test/ports"
 )
 
 // A system is docsaga in several processes, in a directory of its own.
@@ -86,7 +86,7 @@ func (s *system) startBrokers(sc *scenario, add adding) error {
 	if sc.replicas > 1 {
 		return s.startCluster(sc, add)
 	}
-	addr, err := freeAddress()
+	addr, err := ports.Free()
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *system) startBrokers(sc *scenario, add adding) error {
 
 // startServer starts docsaga's own server, with projections and the API.
 func (s *system) startServer(keep func(id string, p *process) error) error {
-	addr, err := freeAddress()
+	addr, err := ports.Free()
 	if err != nil {
 		return err
 	}
@@ -123,14 +123,6 @@ func (s *system) end() {
 			_, _ = fmt.Fprintln(os.Stderr, "PostgreSQL is left with a schema:", err)
 		}
 	}
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // verify lets docsaga check the log against the records.
