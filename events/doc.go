@@ -53,7 +53,7 @@
 //	ce-time             2026-01-02T03:04:05.678Z
 //	ce-datacontenttype  application/json
 //	ce-causationid      01JDA4XN.location.1.outcome   (the cue)
-//	ce-sagaworker       nonce of the writer
+//	ce-sagaworker       nonce of the writer; <version>/<nonce>~ says that the document has no key
 //	traceparent         when tracing is on
 //
 // What the subject says is derived from it, and written out as attributes

@@ -151,6 +151,15 @@ func (k *Keys) Get(ctx context.Context, documents []events.DocumentID) ([][]byte
 	return list, nil
 }
 
+// None reports whether no document ever had a key.
+func (k *Keys) None(ctx context.Context) (bool, error) {
+	info, err := streamInfo(ctx, k.l.js, keysStream)
+	if err != nil {
+		return false, fmt.Errorf("natslog: look for keys: %w", err)
+	}
+	return info.State.LastSeq == 0, nil
+}
+
 // leader returns what is kept of one document, by the leader's word.
 func (k *Keys) leader(ctx context.Context, document events.DocumentID) ([]byte, error) {
 	msg, err := k.l.lastMessage(ctx, keysStream, keysRoot+"."+string(document)+".*")

@@ -23,12 +23,15 @@ type Keys interface {
 	Get(ctx context.Context, documents []events.DocumentID) ([][]byte, error)
 	// Destroy removes a document's key for ever. It may be called again.
 	Destroy(ctx context.Context, document events.DocumentID) error
+	// None reports whether no document ever had a key.
+	None(ctx context.Context) (bool, error)
 }
 
 const (
 	generation = 8192 // keys; two generations are remembered
 	keyTTL     = 2 * time.Minute
 	noKeyTTL   = 5 * time.Second
+	noneTTL    = time.Second
 )
 
 // A Ring gets keys from a store and remembers them for a while. Its methods may
@@ -39,6 +42,7 @@ type Ring struct {
 
 	mu         sync.Mutex
 	young, old map[events.DocumentID]entry
+	none       time.Time // until when the store counts as one that has never had a key
 }
 
 // An entry is a key, or why there is none.
@@ -67,6 +71,44 @@ func (r *Ring) Key(ctx context.Context, document events.DocumentID) (*Key, error
 		return nil, fmt.Errorf("seal: key of %s: lost from memory", document)
 	}
 	return e.key, e.err
+}
+
+// Begin returns the key of a document that is just being submitted and gets none
+// if it has none. As long as nobody ever made a key it asks only now and then
+// whether somebody has.
+func (r *Ring) Begin(ctx context.Context, document events.DocumentID) (*Key, error) {
+	if e, ok := r.known(document); ok {
+		return e.key, e.err
+	}
+	none, err := r.hasNone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !none {
+		return r.Key(ctx, document)
+	}
+	r.unsealed(document)
+	return nil, ErrNoKey
+}
+
+func (r *Ring) hasNone(ctx context.Context) (bool, error) {
+	now := time.Now()
+	r.mu.Lock()
+	none := now.Before(r.none)
+	r.mu.Unlock()
+	if none {
+		return true, nil
+	}
+	none, err := r.keys.None(ctx)
+	if err != nil {
+		return false, fmt.Errorf("seal: ask for keys: %w", err)
+	}
+	if none {
+		r.mu.Lock()
+		r.none = now.Add(noneTTL)
+		r.mu.Unlock()
+	}
+	return none, nil
 }
 
 // Fetch gets the keys that are not remembered, all at once.
@@ -148,6 +190,13 @@ func (r *Ring) known(document events.DocumentID) (entry, bool) {
 		e, ok = r.old[document]
 	}
 	return e, ok && time.Now().Before(e.until)
+}
+
+// unsealed remembers that a document has no key and gets none.
+func (r *Ring) unsealed(document events.DocumentID) {
+	if _, ok := r.known(document); !ok {
+		r.remember(document, entry{err: ErrNoKey, until: time.Now().Add(keyTTL)})
+	}
 }
 
 func (r *Ring) remember(document events.DocumentID, e entry) {

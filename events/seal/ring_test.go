@@ -47,6 +47,13 @@ func (k *keep) Destroy(_ context.Context, id events.DocumentID) error {
 	return k.fails
 }
 
+func (k *keep) None(context.Context) (bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked++
+	return len(k.keys) == 0, k.fails
+}
+
 func newKeep() *keep { return &keep{keys: make(map[events.DocumentID][]byte)} }
 
 func TestARingAsksOnceForMany(t *testing.T) {

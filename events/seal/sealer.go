@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/writer"
 )
 
 // A Sealer seals what goes into a log and opens what comes out of it. Its
@@ -33,14 +34,19 @@ func New(ring *Ring, on bool, forgotten func(context.Context, events.Slot) (even
 // Ring returns the sealer's keys.
 func (s *Sealer) Ring() *Ring { return s.ring }
 
-// Seal returns the event's data as the log is to hold it.
+// Seal returns the event's data as the log is to hold it. If the document has no
+// key, it lets the event's writer say so: who reads that need not ask again.
 func (s *Sealer) Seal(ctx context.Context, e *events.Event) ([]byte, error) {
 	if e.IsBare() {
 		return e.Data, nil
 	}
 	k, err := s.Key(ctx, e.Slot.Document, e.Slot.Kind == events.Submitted)
-	if err != nil || k == nil {
-		return e.Data, err
+	if err != nil {
+		return nil, err
+	}
+	if k == nil {
+		e.Worker = writer.Unsealed(e.Worker)
+		return e.Data, nil
 	}
 	return k.Data(e)
 }
@@ -50,8 +56,11 @@ func (s *Sealer) Seal(ctx context.Context, e *events.Event) ([]byte, error) {
 // keeps: what comes late is not to be read.
 func (s *Sealer) Key(ctx context.Context, document events.DocumentID, begins bool) (*Key, error) {
 	get := s.ring.Key
-	if begins && s.on {
+	switch {
+	case begins && s.on:
 		get = s.ring.Make
+	case begins:
+		get = s.ring.Begin
 	}
 	k, err := get(ctx, document)
 	switch {
@@ -74,8 +83,12 @@ func (s *Sealer) Open(ctx context.Context, list []*events.Event, bad []error) er
 		if e.Slot.Kind == events.Forgotten {
 			s.ring.Drop(e.Slot.Document)
 		}
-		if bad[i] == nil && events.IsSealed(e.Data) {
+		switch {
+		case bad[i] != nil:
+		case events.IsSealed(e.Data):
 			documents = append(documents, e.Slot.Document)
+		case writer.IsUnsealed(e.Worker):
+			s.ring.unsealed(e.Slot.Document)
 		}
 	}
 	if len(documents) == 0 {

@@ -27,3 +27,13 @@ func TestAVersionIsShort(t *testing.T) {
 		}
 	}
 }
+
+func TestAWriterSaysThatADocumentIsUnsealed(t *testing.T) {
+	name := New()
+	if said := Unsealed(name); IsUnsealed(name) || !IsUnsealed(said) || Unsealed(said) != said {
+		t.Errorf("%s says %s", name, said)
+	}
+	if other := Unsealed("paid-99"); other != "paid-99" || IsUnsealed("a-stranger~") {
+		t.Errorf("a name that is not of New became %s, or says that it is unsealed", other)
+	}
+}
