@@ -86,6 +86,8 @@ type folding struct {
 	d       *Definition
 	s       State
 	e       *events.Event
+	node    int      // that the event is of
+	known   bool     // there is one
 	moves   int      // tokens moved; bounded
 	cut     []uint16 // scopes, as parents of visits, whose tokens are gone
 	route   route
@@ -98,6 +100,7 @@ func (f *folding) fold() {
 		return
 	}
 	f.s.Seq = f.e.Position.Seq
+	f.node, f.known = f.d.byID[f.e.Slot.Step]
 	if f.e.Slot.Kind == events.Migrate {
 		f.migrate()
 		f.remember()
@@ -141,8 +144,8 @@ func (f *folding) fold() {
 // remember notes the event as the last, in the form that Cause reads.
 func (f *folding) remember() {
 	node := 0
-	if n, ok := f.d.byID[f.e.Slot.Step]; ok {
-		node = n + 1
+	if f.known {
+		node = f.node + 1
 	}
 	slot := f.e.Slot
 	f.s.last = uint64(node)<<32 | uint64(slot.Visit)<<16 | uint64(slot.Kind)<<8 | uint64(slot.Again) //nolint:gosec // all are small and positive
@@ -183,8 +186,8 @@ func (f *folding) submitted() {
 
 // outcome decides a visit and moves its token on.
 func (f *folding) outcome() {
-	node, ok := f.d.byID[f.e.Slot.Step]
-	if !ok || !f.d.Nodes[node].isStep() {
+	node := f.node
+	if !f.known || !f.d.Nodes[node].isStep() {
 		f.s.Anomalies++
 		return
 	}
@@ -360,9 +363,9 @@ func (f *folding) giveUp() {
 // redo opens the next visit of a step that waits for a person. A command that
 // came too late, for the step waits no more, opens nothing: nobody is to do it.
 func (f *folding) redo() {
-	node, ok := f.d.byID[f.e.Slot.Step]
+	node := f.node
 	i, waits := 0, false
-	if ok {
+	if f.known {
 		if at, found := f.s.find(node, f.e.Slot.Visit); found && f.s.moved && f.s.Visit(at).status == Open {
 			return // it is how a service learns of what the document has brought along
 		}
@@ -399,9 +402,8 @@ func (f *folding) undone() {
 
 // visit returns the visit that the event is about, if it has an outcome.
 func (f *folding) visit() (int, Visit, bool) {
-	node, ok := f.d.byID[f.e.Slot.Step]
-	if ok {
-		if i, found := f.s.find(node, f.e.Slot.Visit); found && f.s.Visit(i).rank > 0 {
+	if f.known {
+		if i, found := f.s.find(f.node, f.e.Slot.Visit); found && f.s.Visit(i).rank > 0 {
 			return i, f.s.Visit(i), true
 		}
 	}
