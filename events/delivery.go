@@ -119,6 +119,11 @@ func Guarded(guard Guard, e Event, bad error, m Message) (Event, error) {
 	if guard == nil || bad != nil {
 		return e, bad
 	}
+	return checked(guard, e, m)
+}
+
+// checked is apart, for it moves the event to the heap.
+func checked(guard Guard, e Event, m Message) (Event, error) {
 	if err := guard.Check(&e, m); err != nil {
 		return Event{Slot: e.Slot, Position: e.Position, At: e.At}, fmt.Errorf("events: %s: %w: %w", e.ID(), ErrBadEvent, err)
 	}
