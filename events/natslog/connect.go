@@ -20,6 +20,10 @@ type ConnectOptions struct {
 	InProcess       nats.InProcessConnProvider // an embedded server, instead of a URL
 }
 
+// pingEvery is how often a server is asked whether it is there. One that does
+// not answer the second time, for it is stopped or cut off, is left for another.
+const pingEvery = 4 * time.Second
+
 // Connect connects to the server at url, or to several of one cluster,
 // separated by commas. Once connected it reconnects for ever. What the server
 // refuses for lack of a permission is logged: to the caller it looks like a
@@ -35,7 +39,7 @@ func Connect(url string, opts ConnectOptions) (*nats.Conn, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(100*time.Millisecond, time.Second),
-		nats.PingInterval(20 * time.Second),
+		nats.PingInterval(pingEvery),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			switch {
 			case errors.Is(err, nats.ErrPermissionViolation):
