@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"strings"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -223,10 +224,17 @@ func (s *State) set(i int, v Visit) {
 //go:noinline
 func (s *State) setBeyond(i int, v Visit) {
 	at := (i - inline) * visitSize
-	b := make([]byte, 0, len(s.more))
-	b = append(b, s.more[:at]...)
-	b = appendVisit(b, v)
-	s.more = string(append(b, s.more[at+visitSize:]...))
+	s.more = spliced(s.more[:at], v, s.more[at+visitSize:])
+}
+
+// spliced returns a visit between what is before and after it.
+func spliced(before string, v Visit, after string) string {
+	var b strings.Builder
+	b.Grow(len(before) + visitSize + len(after))
+	b.WriteString(before)
+	b.Write(appendVisit(make([]byte, 0, visitSize), v))
+	b.WriteString(after)
+	return b.String()
 }
 
 // add appends a visit; it reports false if the state can hold no more.
@@ -259,7 +267,7 @@ func (s *State) append(v Visit) {
 	if s.count < inline {
 		s.first[s.count] = v
 	} else {
-		s.more += string(appendVisit(nil, v))
+		s.more = spliced(s.more, v, "")
 	}
 	s.count++
 }
