@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -30,7 +31,8 @@ type client struct {
 	record   []verify.Submission
 	open     map[events.DocumentID]time.Time // in the log since, and not ended
 	ended    map[events.DocumentID]bool
-	aside    time.Duration // the longest that a document which kills its worker took to end
+	failed   map[events.DocumentID]uint64 // where an undo failed that nobody has asked for again
+	aside    time.Duration                // the longest that a document which kills its worker took to end
 	reads    []verify.Reading
 	unread   int     // answers that did not come
 	refused  int     // submissions that were refused as busy
@@ -48,7 +50,7 @@ func newClient(ctx context.Context, sys *system) (*client, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("the system does not start: %w", err)
 	}
-	c := &client{log: log, open: make(map[events.DocumentID]time.Time), ended: make(map[events.DocumentID]bool)}
+	c := &client{log: log, open: make(map[events.DocumentID]time.Time), ended: make(map[events.DocumentID]bool), failed: make(map[events.DocumentID]uint64)}
 	if sys.server != "" {
 		c.reader = newReader(sys.server)
 	}
@@ -104,6 +106,9 @@ func (c *client) saw(ctx context.Context, batch []events.Delivery) {
 			delete(c.open, id)
 			c.ended[id] = true
 			c.learned(ctx, id, e.Position)
+			delete(c.failed, id)
+		case e.Slot.Kind == events.Undone && e.Result == events.Failed:
+			c.failed[id] = e.Position.Seq
 		case e.Slot.Kind == events.Changed: // of the system: it is no document
 		case id != "" && !c.ended[id] && c.open[id].IsZero():
 			c.open[id] = e.At
@@ -204,24 +209,18 @@ func (c *client) cancel(ctx context.Context, id events.DocumentID) {
 	_, _ = c.operator.Do(attempt, id, verbs.Command{Verb: verbs.Cancel, By: events.By{Actor: "faults", Reason: "to see"}}) // it may be too late
 }
 
-// mend retries the incidents, until ctx ends.
+// mend retries the incidents, until ctx ends, as an operator would: undos that
+// were to fail, and those that a fault has outlasted.
 func (c *client) mend(ctx context.Context) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
-		var ids []events.DocumentID
-		for id := range c.open {
-			if strings.HasPrefix(string(id), fateIncident) {
-				ids = append(ids, id)
-			}
-		}
+		failed := maps.Clone(c.failed)
 		c.mu.Unlock()
-		for _, id := range ids {
+		for id, at := range failed {
 			done, err := c.operator.Do(ctx, id, verbs.Command{Verb: verbs.Retry, By: events.By{Actor: "faults", Reason: "mended"}})
-			if err == nil && !done.Already {
-				c.mu.Lock()
-				c.redone++
-				c.mu.Unlock()
-			} else if err != nil && !errors.Is(err, verbs.ErrUnfit) {
+			if err == nil {
+				c.mended(id, at, !done.Already)
+			} else if !errors.Is(err, verbs.ErrUnfit) {
 				break
 			}
 		}
@@ -229,6 +228,18 @@ func (c *client) mend(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(200 * time.Millisecond):
 		}
+	}
+}
+
+// mended notes that an undo was asked for again, by this command or before it.
+func (c *client) mended(id events.DocumentID, at uint64, now bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed[id] == at { // or it has failed again meanwhile
+		delete(c.failed, id)
+	}
+	if now {
+		c.redone++
 	}
 }
 
