@@ -152,7 +152,11 @@ func (f *folding) enter(i int) {
 	if at > 0 && f.d.Nodes[at-1].Kind == EventSub {
 		return // its start event was what opened it
 	}
-	for _, start := range s.starts {
+	starts := s.starts
+	if i < 0 && len(s.others) > 0 {
+		starts = []int{f.begins()}
+	}
+	for _, start := range starts {
 		if f.d.Nodes[start].Kind == Start {
 			f.note(start)
 			f.leave(start, uint16(i+1)) //nolint:gosec // bounded

@@ -95,6 +95,8 @@ func (w *teller) line(line string) string {
 	switch words[0] {
 	case "submit":
 		w.put(events.DocumentSlot("story", 1, "d", events.Submitted), 0, events.Data{Output: []byte(strings.TrimPrefix(line, "submit "))})
+	case "start": // as message, signal and timer start events do
+		w.put(events.DocumentSlot("story", 1, "d", events.Submitted), 0, events.Data{Output: json.RawMessage(rest), Start: events.StepID(words[1])})
 	case "cancel":
 		w.put(events.DocumentSlot("story", 1, "d", events.Cancel), 0, events.Data{})
 	case "compensate":
