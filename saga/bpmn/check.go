@@ -7,6 +7,7 @@ import (
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/forms"
 )
 
 // The levels of findings.
@@ -76,12 +77,30 @@ func Check(source []byte) Report {
 	wrong, warnings := d.Check()
 	r.add(LevelError, wrong)
 	r.add(LevelWarning, warnings)
-	r.Sound = len(wrong)+len(notes.refused) == 0
+	bad := badForms(d)
+	r.add(LevelError, bad)
+	r.Sound = len(wrong)+len(notes.refused)+len(bad) == 0
 	for _, h := range d.Hops() {
 		r.Hops = append(r.Hops, Hop{From: string(h.From), To: string(h.To), Reach: h.Reach.String(), Guarded: h.Guarded})
 	}
 	r.Explain = explain(d)
 	return r
+}
+
+// badForms returns the user tasks whose schema is none. A version that is
+// deployed keeps it: there no form fits.
+func badForms(d *saga.Definition) []*saga.Fault {
+	var bad []*saga.Fault
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		if n.Person == nil || len(n.Person.Schema) == 0 {
+			continue
+		}
+		if _, err := forms.Compile(n.Person.Schema); err != nil {
+			bad = append(bad, &saga.Fault{Element: n.Kind.String(), ID: n.Drawn(), Line: n.Line, Message: "its schema: " + strings.Join(strings.Fields(err.Error()), " ")})
+		}
+	}
+	return bad
 }
 
 func (r *Report) add(level string, faults []*saga.Fault) {

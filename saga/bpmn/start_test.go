@@ -74,12 +74,12 @@ func TestAStartTimerSaysWhenItGoesOff(t *testing.T) {
 
 func TestStartTimersThatCannotBeReadAreRefusedWhenTheyAreDeployed(t *testing.T) {
 	for text, want := range map[string]string{
-		timed(timeCycle, "0 0 9 * * MON"):                   `error: line 2: startEvent a: cycle "0 0 9 * * MON": want ISO 8601`,
-		timed(timeDuration, "soon"):                         `error: line 2: startEvent a: duration "soon"`,
-		timed(timeDate, "=order.due"):                       `error: line 2: startEvent a: `,
-		timed(timeDate, "=1 +"):                             `error: line 2: startEvent a: its timer "=1 +" cannot be read`,
-		timed(timeDate, ""):                                 `warning: line 2: startEvent a: its timer has no timeDate, timeDuration or timeCycle: only a submission starts a document`,
-		timed(timeDate, `="2026-01-01T00:00:00Z"`):          ``,
+		timed(timeCycle, "0 0 9 * * MON"):          `error: line 2: startEvent a: cycle "0 0 9 * * MON": want ISO 8601`,
+		timed(timeDuration, "soon"):                `error: line 2: startEvent a: duration "soon"`,
+		timed(timeDate, "=order.due"):              `error: line 2: startEvent a: `,
+		timed(timeDate, "=1 +"):                    `error: line 2: startEvent a: its timer "=1 +" cannot be read`,
+		timed(timeDate, ""):                        `warning: line 2: startEvent a: its timer has no timeDate, timeDuration or timeCycle: only a submission starts a document`,
+		timed(timeDate, `="2026-01-01T00:00:00Z"`): ``,
 	} {
 		r := Check(startDrawn(text))
 		var all strings.Builder
