@@ -198,8 +198,8 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	pause := 50 * time.Millisecond
 	for {
 		e, err := c.event(ctx, t)
-		if err == nil && c.conf.Outside != nil && e.Result == events.Completed && t.tells() {
-			err = c.conf.Outside.Tell(ctx, t.definition, &e)
+		if err == nil {
+			err = c.tell(ctx, &t, &e)
 		}
 		if err == nil {
 			_, err = c.log.Write(ctx, e)

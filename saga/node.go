@@ -223,6 +223,11 @@ func (n *Node) isStep() bool {
 	return false
 }
 
+// watches reports whether the node is an event that watches what goes on.
+func (n *Node) watches() bool {
+	return n.Trigger.waits() && (n.Kind == Boundary || n.Kind == Start && n.Scope != 0)
+}
+
 // isWorked reports whether somebody outside may be at work on an open visit,
 // so that it must be cancelled in its slot.
 func (n *Node) isWorked() bool { return n.Kind == Service || n.Kind == User || n.Kind == Call }

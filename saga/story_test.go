@@ -49,6 +49,7 @@ func TestStories(t *testing.T) {
 func flow(content string) []byte {
 	return []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0">
 <error id="E" errorCode="bad"/><escalation id="X" escalationCode="look"/><message id="M" name="paid"/><signal id="S" name="stop"/>
+<message id="K" name="keyed"><extensionElements><zeebe:subscription correlationKey="=order"/></extensionElements></message>
 <process id="story" isExecutable="true">` + content + `</process></definitions>`)
 }
 

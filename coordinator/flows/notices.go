@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -252,13 +253,13 @@ func (f *Flows) Tell(ctx context.Context, d *saga.Definition, e *events.Event) e
 	vars := saga.Vars{Step: n.ID, Data: e.Data, Now: e.Time}
 	var err error
 	if n.Key != nil && !out.Signal {
-		if out.Key, _, err = text(n.Key, vars); err != nil {
-			return fmt.Errorf("flows: key of %s: %w: %w", e.ID(), err, events.ErrBadEvent)
+		if out.Key, err = keyOf(n.Key, vars); err != nil {
+			return &coordinator.TellError{Code: saga.ReasonKey, Err: err}
 		}
 	}
 	if len(n.Inputs) > 0 {
 		if out.Data, err = saga.Map(n.Inputs, vars); err != nil {
-			return fmt.Errorf("flows: data of %s: %w: %w", e.ID(), err, events.ErrBadEvent)
+			return &coordinator.TellError{Code: saga.CodeExpression, Err: fmt.Errorf("flows: data of %s: %w", e.ID(), err)}
 		}
 	}
 	if _, err := f.notices.Tell(ctx, out); err != nil && !errors.Is(err, events.ErrConflict) {
