@@ -60,6 +60,7 @@ type stage struct {
 	pause      func(time.Duration) // lets it all work for a while
 	wait       func(time.Duration) // lets the clock go on
 	poll       time.Duration
+	twice      bool // coordinators get everything twice
 }
 
 type unsaved struct{}
@@ -72,14 +73,18 @@ func (unsaved) Load(context.Context, string) ([]byte, error) {
 func (s *stage) coordinate() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c, err := coordinator.New(s.log, s.catalog, s.snapshots, coordinator.Config{
-		Poll: s.poll, SnapshotEvery: 3, Now: s.clock.Now, Logger: slog.New(slog.DiscardHandler),
+		Poll: s.poll, SnapshotEvery: 3, Writers: 8, Now: s.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(inner) })
-	g.Go(func() error { return feed.Run(inner, s.log, c) })
+	var reader feed.Reader = c
+	if s.twice {
+		reader = twice{Coordinator: c, last: make(map[int][]events.Delivery)}
+	}
+	g.Go(func() error { return feed.Run(inner, s.log, reader) })
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := g.Wait(); err != nil {

@@ -1,6 +1,7 @@
 package logtest
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -21,7 +22,14 @@ type move struct {
 }
 
 // Now returns the time by the clock.
-func (a *Ahead) Now() time.Time { return a.Shown(time.Now()) }
+func (a *Ahead) Now() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(a.moves); n > 0 {
+		return time.Now().Add(a.moves[n-1].by)
+	}
+	return time.Now()
+}
 
 // Move sets the clock ahead. Nothing must be written meanwhile, or it is not
 // known by which time it was.
@@ -34,13 +42,14 @@ func (a *Ahead) Move(d time.Duration) {
 	a.moves = append(a.moves, move{from: time.Now(), by: d})
 }
 
-// Shown returns what the clock showed at a time of the server.
+// Shown returns what the clock showed at a time of the server. What was stored
+// at the very instant of a move was stored before it.
 func (a *Ahead) Shown(at time.Time) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i := len(a.moves) - 1; i >= 0; i-- {
-		if at.After(a.moves[i].from) {
-			return at.Add(a.moves[i].by)
+	for _, m := range slices.Backward(a.moves) {
+		if at.After(m.from) {
+			return at.Add(m.by)
 		}
 	}
 	return at
