@@ -167,7 +167,11 @@ func (p *parser) begins(e, definition *element) saga.Clock {
 		}
 		c := clock{kind: kind, text: text}
 		if _, _, err := c.Around(saga.Vars{Now: time.Unix(0, 0)}, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
-			p.refuse(e, "%v; nothing of a document is known when it is set", err)
+			why := ""
+			if _, fixed := text.(literal); !fixed {
+				why = "; nothing of a document is known when it is set"
+			}
+			p.refuse(e, "%v%s", err, why)
 			return nil
 		}
 		return c
