@@ -24,6 +24,7 @@ golden: ## rewrite the golden files; review the diff
 
 soak: ## longer property tests, and a minute of fuzzing a target
 	$(GO) test ./saga ./services/barrier -rapid.checks=100000 -timeout 60m
+	$(GO) test ./coordinator -run TestRandomProcesses -rapid.checks=5000 -timeout 60m
 	@for pkg in $$($(GO) list ./...); do \
 		for fuzz in $$($(GO) test -list '^Fuzz' $$pkg | grep ^Fuzz); do \
 			$(GO) test -run '^$$' -fuzz "^$$fuzz$$" -fuzztime 1m $$pkg || exit 1; \

@@ -91,7 +91,7 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 		tasks, touches := c.catchUp(s)
 		return tasks, touches, nil
 	}
-	return c.decide(s, touched, time.Now()), c.touched(docs), nil
+	return c.decide(s, touched, c.conf.Now()), c.touched(docs), nil
 }
 
 // catchUp decides about every open document: the log has been read as far as
@@ -102,7 +102,7 @@ func (c *Coordinator) catchUp(s *shard) ([]task, []Touch) {
 	for id := range s.documents {
 		ids = append(ids, id)
 	}
-	return c.decide(s, ids, time.Now()), c.touched(s.documents)
+	return c.decide(s, ids, c.conf.Now()), c.touched(s.documents)
 }
 
 // foldOne folds an event into its document. It returns nil for a document that

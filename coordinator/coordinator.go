@@ -46,6 +46,9 @@ type Config struct {
 	Writers int
 	// Outside carries messages, signals and calls; nil if nothing does.
 	Outside Outside
+	// Now is the clock that deadlines are looked at by; it must not be behind the
+	// log's. Default time.Now.
+	Now func() time.Time
 	// Logger gets what goes wrong; default slog.Default.
 	Logger *slog.Logger
 }
@@ -62,6 +65,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Writers == 0 {
 		c.Writers = 256
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -135,7 +141,7 @@ func (c *Coordinator) watch(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		now := time.Now()
+		now := c.conf.Now()
 		for _, s := range c.shards {
 			if err := c.enqueue(ctx, c.due(s, now)); err != nil {
 				return err
@@ -192,8 +198,8 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	pause := 50 * time.Millisecond
 	for {
 		e, err := c.event(ctx, t)
-		if err == nil && c.conf.Outside != nil && e.Result == events.Completed && t.tells() {
-			err = c.conf.Outside.Tell(ctx, t.definition, &e)
+		if err == nil {
+			err = c.tell(ctx, &t, &e)
 		}
 		if err == nil {
 			_, err = c.log.Write(ctx, e)
@@ -224,7 +230,7 @@ func isFinal(err error) bool {
 func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 	e := events.Event{
 		Slot: t.decision.Slot(t.definition, t.document), Result: t.decision.Result, Source: events.SourceCoordinator,
-		Time: time.Now().UTC().Truncate(time.Millisecond), Cause: t.cause, Worker: c.worker,
+		Time: c.conf.Now().UTC().Truncate(time.Millisecond), Cause: t.cause, Worker: c.worker,
 	}
 	var history []events.Event
 	var err error

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -32,8 +33,38 @@ type Outside interface {
 	// it, and after each of its events, the last included. It may wait.
 	Touch(ctx context.Context, t Touch) error
 	// Tell tells others what a throw event tells, whose outcome is e and is
-	// written when Tell has returned nil. It may get the same again.
+	// written when Tell has returned nil. It may get the same again. An error that
+	// is a TellError makes the outcome failed.
 	Tell(ctx context.Context, d *saga.Definition, e *events.Event) error
+}
+
+// A TellError says that a throw event cannot tell what it is to tell, however
+// often it is tried: its outcome is failed, with that code.
+type TellError struct {
+	Code string
+	Err  error
+}
+
+// Error says why.
+func (e *TellError) Error() string { return e.Code + ": " + e.Err.Error() }
+
+// Unwrap returns why.
+func (e *TellError) Unwrap() error { return e.Err }
+
+// tell tells others what an outcome tells, before it is written; if it cannot
+// be told, the outcome becomes failed.
+func (c *Coordinator) tell(ctx context.Context, t *task, e *events.Event) error {
+	if c.conf.Outside == nil || e.Result != events.Completed || !t.tells() {
+		return nil
+	}
+	err := c.conf.Outside.Tell(ctx, t.definition, e)
+	var cannot *TellError
+	if !errors.As(err, &cannot) {
+		return err
+	}
+	e.Result = events.Failed
+	e.Data, err = events.Data{Error: &events.Error{Code: cannot.Code, Message: cannot.Err.Error()}}.Marshal()
+	return err
 }
 
 // tells reports whether an outcome is that of a step that tells others.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
+	"github.com/docsaga/docsaga/events/logtest"
 	"github.com/docsaga/docsaga/events/memlog"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/bpmn"
@@ -32,6 +34,7 @@ import (
 func storyFlow(content string) []byte {
 	return []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0">
 <error id="E" errorCode="bad"/><escalation id="X" escalationCode="look"/><message id="M" name="paid"/><signal id="S" name="stop"/>
+<message id="K" name="keyed"><extensionElements><zeebe:subscription correlationKey="=order"/></extensionElements></message>
 <process id="story" isExecutable="true">` + content + `</process></definitions>`)
 }
 
@@ -53,8 +56,11 @@ type stage struct {
 	definition *saga.Definition
 	pure       []events.Event // what must stand in the log, in some order
 	state      saga.State
-	pause      func(time.Duration)
+	clock      logtest.Ahead       // of what runs on the log
+	pause      func(time.Duration) // lets it all work for a while
+	wait       func(time.Duration) // lets the clock go on
 	poll       time.Duration
+	twice      bool // coordinators get everything twice
 }
 
 type unsaved struct{}
@@ -67,14 +73,18 @@ func (unsaved) Load(context.Context, string) ([]byte, error) {
 func (s *stage) coordinate() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c, err := coordinator.New(s.log, s.catalog, s.snapshots, coordinator.Config{
-		Poll: s.poll, SnapshotEvery: 3, Logger: slog.New(slog.DiscardHandler),
+		Poll: s.poll, SnapshotEvery: 3, Writers: 8, Now: s.clock.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.Run(inner) })
-	g.Go(func() error { return feed.Run(inner, s.log, c) })
+	var reader feed.Reader = c
+	if s.twice {
+		reader = twice{Coordinator: c, last: make(map[int][]events.Delivery)}
+	}
+	g.Go(func() error { return feed.Run(inner, s.log, reader) })
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := g.Wait(); err != nil {
@@ -96,6 +106,8 @@ func (s *stage) line(line string) error {
 	switch words[0] {
 	case "submit":
 		data.Output = []byte(strings.TrimPrefix(line, "submit "))
+	case "start":
+		data.Output, data.Start = []byte(words[2]), events.StepID(words[1])
 	case "cancel":
 		e.Slot.Kind = events.Cancel
 	case "compensate":
@@ -105,7 +117,7 @@ func (s *stage) line(line string) error {
 		if err != nil {
 			s.Fatal(err)
 		}
-		s.pause(d)
+		s.wait(d)
 		s.decide()
 		return nil
 	default:
@@ -120,7 +132,7 @@ func (s *stage) line(line string) error {
 	if e.Data, err = data.Marshal(); err != nil {
 		s.Fatal(err)
 	}
-	e.Time = time.Now()
+	e.Time = s.clock.Now()
 	twice := slices.ContainsFunc(s.pure, func(p events.Event) bool { return p.Slot == e.Slot })
 	if _, err := s.log.Write(s.Context(), e); err != nil {
 		if errors.Is(err, events.ErrTaken) {
@@ -161,7 +173,7 @@ func (s *stage) step(e *events.Event, words []string) (data events.Data) {
 }
 
 func (s *stage) fold(e events.Event) {
-	e.At, e.Position.Seq = time.Now(), uint64(len(s.pure)+1)
+	e.At, e.Position.Seq = s.clock.Now(), uint64(len(s.pure)+1)
 	s.pure = append(s.pure, e)
 	s.state = s.definition.Fold(s.state, &e)
 }
@@ -169,7 +181,7 @@ func (s *stage) fold(e events.Event) {
 // decide does in the pure engine what a coordinator does at once.
 func (s *stage) decide() {
 	for {
-		due := s.definition.Decide(&s.state, time.Now())
+		due := s.definition.Decide(&s.state, s.clock.Now())
 		if len(due) == 0 {
 			return
 		}
@@ -244,7 +256,6 @@ type story struct {
 	name  string
 	drawn []byte
 	lines []string
-	waits bool
 }
 
 func stories(t *testing.T) []story {
@@ -264,7 +275,6 @@ func stories(t *testing.T) []story {
 		for line := range strings.Lines(rest) {
 			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "=>") {
 				st.lines = append(st.lines, line)
-				st.waits = st.waits || strings.HasPrefix(line, "wait ")
 			}
 		}
 		list = append(list, st)
@@ -289,6 +299,34 @@ func (s *stage) set(st *story, document string) {
 	s.definition = d
 }
 
+// A shifted log shows what it holds as if it had the clock of the stage.
+type shifted struct {
+	storyLog
+	clock *logtest.Ahead
+}
+
+func (s shifted) History(ctx context.Context, document events.DocumentID) ([]events.Event, error) {
+	history, err := s.storyLog.History(ctx, document)
+	for i := range history {
+		history[i].At = s.clock.Shown(history[i].At)
+	}
+	return history, err
+}
+
+func (s shifted) Follow(ctx context.Context, after events.Position) iter.Seq2[[]events.Delivery, error] {
+	return func(yield func([]events.Delivery, error) bool) {
+		for batch, err := range s.storyLog.Follow(ctx, after) {
+			shown := slices.Clone(batch)
+			for i := range shown {
+				shown[i].Event.At = s.clock.Shown(shown[i].Event.At)
+			}
+			if !yield(shown, err) {
+				return
+			}
+		}
+	}
+}
+
 func TestStoriesInMemory(t *testing.T) {
 	for _, st := range stories(t) {
 		t.Run(st.name, func(t *testing.T) {
@@ -298,6 +336,7 @@ func TestStoriesInMemory(t *testing.T) {
 					<-time.After(d)
 					synctest.Wait()
 				}}
+				s.wait = s.pause
 				s.set(&st, "d")
 				s.play(st.lines)
 			})
@@ -309,10 +348,8 @@ func TestStoriesOnNATSWithTwoCoordinators(t *testing.T) {
 	b := newBench(t)
 	for _, st := range stories(t) {
 		t.Run(st.name, func(t *testing.T) {
-			if st.waits {
-				t.Skip("it waits for hours: played in memory only, where a clock can be had that runs ahead")
-			}
-			s := &stage{T: t, log: b.log, snapshots: b.log.Snapshots(), catalog: b.catalog, poll: 5 * time.Millisecond, pause: func(d time.Duration) { <-time.After(d) }}
+			s := &stage{T: t, snapshots: b.log.Snapshots(), catalog: b.catalog, poll: 5 * time.Millisecond, pause: func(d time.Duration) { <-time.After(d) }}
+			s.log, s.wait = shifted{storyLog: b.log, clock: &s.clock}, s.clock.Move
 			s.set(&st, st.name)
 			defer s.coordinate()()
 			s.play(st.lines)

@@ -27,6 +27,10 @@ const SourceOperator = "/docsaga/operator"
 // follows.
 const SourceNotices = "/docsaga/notices/"
 
+// SourceTimers is what the source of a submission begins with that a timer start
+// event has made; the step follows.
+const SourceTimers = "/docsaga/timers/"
+
 // SourceService returns the source of what the named service writes.
 func SourceService(name string) string { return "/docsaga/services/" + name }
 
@@ -178,6 +182,10 @@ type Data struct {
 	// Context holds the outputs of the steps on the way here, keyed by step;
 	// "document" is the submission's.
 	Context map[StepID]json.RawMessage `json:"context,omitempty"`
+	// Start is the start event at which a submitted document begins, if that is
+	// not the one where its definition begins of itself. It stands in
+	// document.submitted only.
+	Start StepID `json:"start,omitempty"`
 	// Error says why, if the result is not completed.
 	Error *Error `json:"error,omitempty"`
 	// By says who asked for it, if a person did.
@@ -209,7 +217,8 @@ type By struct {
 // A Route is what the expressions that lead on from an event came to, in the
 // order in which they were asked: of a condition 1 or 0, of a loop how many
 // items it has, of a timer when it goes off, 1 more than the milliseconds since
-// 1970, or 0 for never; -1 for what cannot be evaluated. It says which way a document went, and holds nothing
+// 1970, or 0 for never; -1 for what cannot be evaluated; -2 less its number for
+// the start event that a submission names. It says which way a document went, and holds nothing
 // of what decided that.
 type Route []int64
 

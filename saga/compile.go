@@ -105,7 +105,8 @@ func (c *compiler) enclose() {
 func isScope(n *Node) bool { return n.Kind == SubProcess || n.Kind == EventSub }
 
 // begin chooses the start of a scope: its plain start event, else its first
-// one, else every node that no flow leads to.
+// one, else every node that no flow leads to. At another start event of the
+// definition a document begins whose submission says so.
 func (c *compiler) begin(at int) {
 	d, s := c.d, &c.d.scopes[at]
 	if len(s.starts) > 1 {

@@ -57,7 +57,7 @@ func (d *Definition) Decide(s *State, now time.Time) []Decision {
 // running returns what is due in a document that nothing has stopped.
 func (d *Definition) running(s *State, now time.Time) []Decision {
 	if s.open == 0 && s.recalls == 0 {
-		if s.incidents > 0 || s.stuck {
+		if s.stuck || s.incidents > 0 && !d.onlyWatch(s) {
 			return nil
 		}
 		return []Decision{{Step: events.StepDocument, Visit: 1, Kind: events.Ended, Again: 1, Result: events.Completed}}
@@ -76,6 +76,18 @@ func (d *Definition) running(s *State, now time.Time) []Decision {
 		due = append(due, d.undoNext(s, isRecalled)...)
 	}
 	return due
+}
+
+// onlyWatch reports whether all that waits for a person are events that watch
+// the document, which is done without them.
+func (d *Definition) onlyWatch(s *State) bool {
+	for i := range s.Visits() {
+		switch v := s.Visit(i); {
+		case v.status == UndoFailed, v.status == Waiting && (v.parent > 0 || !d.Nodes[v.node].watches()):
+			return false
+		}
+	}
+	return true
 }
 
 // outcome returns the outcome that is due for a visit.

@@ -2,6 +2,7 @@ package saga
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -76,6 +77,14 @@ type Hop struct {
 func (d *Definition) Node(id events.StepID) (int, bool) {
 	n, ok := d.byID[id]
 	return n, ok
+}
+
+// Starts returns the numbers of the start events of the definition. At the first
+// a document begins whose submission names none.
+func (d *Definition) Starts() []int {
+	s := &d.scopes[0]
+	starts := slices.Concat(s.starts, s.others)
+	return slices.DeleteFunc(starts, func(n int) bool { return d.Nodes[n].Kind != Start })
 }
 
 // Hops returns all hops, in the order of the definition.

@@ -13,6 +13,7 @@ const (
 	ReasonTimeout  = "timed-out"
 	ReasonCancel   = "cancelled"
 	ReasonTimer    = "timer"           // when a timer goes off cannot be evaluated
+	ReasonKey      = "correlation-key" // which message a step waits for, or tells, cannot be evaluated; who evaluates it gives it
 	ReasonLoop     = "loop"            // what a loop goes over is no list, or too long
 	ReasonTooMany  = "too-many-tokens" // branches split and never join
 )
@@ -132,7 +133,9 @@ func (f *folding) fold() {
 	case events.Compensate:
 		f.giveUp()
 	case events.Ended:
-		f.s.ended, f.s.Verdict = true, f.e.Result
+		if f.s.ended, f.s.Verdict = true, f.e.Result; f.e.Result == events.Completed {
+			f.s.StopStep, f.s.Reason = "", "" // what watched it may still have waited for a person
+		}
 	case events.Forgotten: // of a document that goes on
 		f.s.Anomalies++
 	case events.Changed, events.Migrate: // no document has the one; the other was seen to
@@ -232,6 +235,9 @@ func (f *folding) unexpected(node int) (int, bool) {
 	visit := Visit{node: uint16(node), number: uint16(f.e.Slot.Visit), status: Open} //nolint:gosec // both are checked
 	if i, ok := f.s.waiting(node); ok && f.e.Slot.Visit == f.s.Next(node) {
 		visit.parent, visit.item = f.s.Visit(i).parent, f.s.Visit(i).item
+		if f.d.Nodes[node].watches() {
+			visit.status = Watching
+		}
 		f.resolve(i)
 		return f.s.Visits(), f.s.add(visit)
 	}
@@ -252,9 +258,20 @@ func (f *folding) unexpected(node int) (int, bool) {
 	return 0, false
 }
 
+// unkeyed reports whether the event says that it is not known which message a
+// node waits for, or tells.
+func (f *folding) unkeyed(n *Node) bool {
+	return n.Key != nil && f.e.Result == events.Failed && f.code() == ReasonKey
+}
+
 // resolve goes on from a visit that waited for a person.
 func (f *folding) resolve(i int) {
 	f.forsake(i)
+	f.calm()
+}
+
+// calm forgets why the document waited for a person, if it does no more.
+func (f *folding) calm() {
 	if f.s.incidents == 0 && f.s.Verdict == 0 && !f.s.stuck {
 		f.s.StopStep, f.s.Reason = "", ""
 	}
@@ -293,7 +310,7 @@ func (f *folding) decide(i int, v Visit) {
 		}
 	case events.Failed:
 		f.disarm(i)
-		if n.OnFail == Wait && f.s.Verdict == 0 {
+		if (n.OnFail == Wait || f.unkeyed(n)) && f.s.Verdict == 0 {
 			f.s.turn(i, v, Waiting)
 			f.s.StopStep, f.s.Reason = n.ID, f.code()
 			return
@@ -377,6 +394,10 @@ func (f *folding) redo() {
 	}
 	again := f.s.Visit(i)
 	f.resolve(i)
+	if f.d.Nodes[node].watches() {
+		f.watch(node, int(again.parent)-1, int(again.item))
+		return
+	}
 	f.begin(Visit{node: again.node, number: uint16(f.e.Slot.Visit), parent: again.parent, item: again.item}) //nolint:gosec // checked
 }
 

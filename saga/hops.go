@@ -82,8 +82,8 @@ func (c *compiler) hops() {
 	c.reach()
 	unsure, cut := c.unsure(), c.cuts()
 	t := tracer{c: c, from: events.StepDocument, unsure: unsure, seen: make(map[int]bool)}
-	for _, start := range d.scopes[0].starts {
-		t.visit(start, Direct, false)
+	for _, start := range slices.Concat(d.scopes[0].starts, d.scopes[0].others) {
+		t.visit(start, Direct, len(d.scopes[0].others) > 0)
 	}
 	for i := range d.Nodes {
 		if n := &d.Nodes[i]; n.isStep() {

@@ -94,6 +94,10 @@ type Clock interface {
 	// Next returns when the timer goes off for the n-th time, from 1, after it
 	// was set at from. The zero time says that it does not any more.
 	Next(v Vars, from time.Time, n int) (time.Time, error)
+	// Around returns the last time up to now, but not before set, at which the
+	// timer goes off that was set then, and the first time after now. The zero
+	// time says that there is none.
+	Around(v Vars, set, now time.Time) (last, next time.Time, err error)
 	// String returns the timer as it was drawn.
 	String() string
 }
@@ -217,6 +221,11 @@ func (n *Node) isStep() bool {
 	case Exclusive, Parallel, Inclusive, EventBased, Task:
 	}
 	return false
+}
+
+// watches reports whether the node is an event that watches what goes on.
+func (n *Node) watches() bool {
+	return n.Trigger.waits() && (n.Kind == Boundary || n.Kind == Start && n.Scope != 0)
 }
 
 // isWorked reports whether somebody outside may be at work on an open visit,

@@ -49,6 +49,10 @@ func (a after) Next(_ Vars, from time.Time, n int) (time.Time, error) {
 	return from.Add(time.Duration(a)), nil
 }
 
+func (a after) Around(Vars, time.Time, time.Time) (last, next time.Time, err error) {
+	return last, next, nil // no start event has one
+}
+
 // builder draws random sound definitions: blocks within blocks.
 type builder struct {
 	t     *rapid.T

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"slices"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -8,6 +9,9 @@ import (
 
 // cannot stands in a route for what cannot be evaluated.
 const cannot = -1
+
+// named less the number of a start event stands in a route for that.
+const named = -2
 
 // A route is what the expressions of one fold come to: noted as they are
 // evaluated or, of an event whose data is erased, given.
@@ -40,6 +44,32 @@ func (f *folding) ask(evaluate func() int64) int64 {
 		r.came = append(r.came, came)
 	}
 	return came
+}
+
+// begins returns the start event at which the document begins: that which its
+// submission names, or else that of the definition.
+func (f *folding) begins() int {
+	s := &f.d.scopes[0]
+	d, err := events.ParseData(f.e.Data)
+	if err != nil {
+		return s.starts[0]
+	}
+	if d.Erased && (len(d.Route) == 0 || d.Route[0] > named) || !d.Erased && d.Start == "" {
+		return s.starts[0] // there was no name
+	}
+	n := named - int(f.ask(func() int64 {
+		if n, ok := f.d.byID[d.Start]; ok {
+			return int64(named - n)
+		}
+		return int64(named - len(f.d.Nodes)) // no node has that
+	}))
+	if slices.Contains(s.others, n) {
+		return n
+	}
+	if n != s.starts[0] {
+		f.s.Anomalies++
+	}
+	return s.starts[0]
 }
 
 // holds reports whether a condition holds; not ok if that cannot be evaluated.

@@ -131,8 +131,14 @@ func (f *folding) disarm(host int) {
 		return
 	}
 	for i := host + 1; i < f.s.Visits(); i++ {
-		if v := f.s.Visit(i); int(v.parent) == host+1 && v.status == Watching {
+		v := f.s.Visit(i)
+		switch {
+		case int(v.parent) != host+1:
+		case v.status == Watching:
 			f.s.turn(i, v, Closed)
+		case v.status == Waiting && f.d.Nodes[v.node].watches(): // there is nothing to watch any more
+			f.s.turn(i, v, Closed)
+			f.calm()
 		}
 	}
 }
@@ -152,7 +158,11 @@ func (f *folding) enter(i int) {
 	if at > 0 && f.d.Nodes[at-1].Kind == EventSub {
 		return // its start event was what opened it
 	}
-	for _, start := range s.starts {
+	starts := s.starts
+	if i < 0 && len(s.others) > 0 {
+		starts = []int{f.begins()}
+	}
+	for _, start := range starts {
 		if f.d.Nodes[start].Kind == Start {
 			f.note(start)
 			f.leave(start, uint16(i+1)) //nolint:gosec // bounded
@@ -177,8 +187,10 @@ func (f *folding) completed(i int) {
 	}
 	if v.item > 0 { // behind an event-based gateway
 		for j := int(v.item) - 1; j < f.s.Visits(); j++ {
-			if other := f.s.Visit(j); other.item == v.item && other.parent == v.parent && other.status == Open && f.d.Nodes[other.node].Loop == nil {
+			other := f.s.Visit(j)
+			if other.item == v.item && other.parent == v.parent && (other.status == Open || other.status == Waiting) && f.d.Nodes[other.node].Loop == nil {
 				f.s.turn(j, other, Closed)
+				f.calm()
 			}
 		}
 	}
@@ -232,7 +244,12 @@ func (f *folding) abandon(i int) {
 // watched sets an event off that watched a visit or a scope.
 func (f *folding) watched(i int, v Visit) {
 	n := &f.d.Nodes[v.node]
-	if f.e.Result != events.Completed {
+	switch {
+	case f.unkeyed(n) && f.s.Verdict == 0:
+		f.s.turn(i, v, Waiting)
+		f.s.StopStep, f.s.Reason = n.ID, ReasonKey
+		return
+	case f.e.Result != events.Completed:
 		f.s.turn(i, v, Stopped)
 		return
 	}

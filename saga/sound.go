@@ -20,6 +20,7 @@ const (
 func (d *Definition) Check() (errors, warnings []*Fault) {
 	c := checker{d: d}
 	c.ends()
+	c.starts()
 	for at := range d.scopes {
 		if at == 0 || isScope(&d.Nodes[at-1]) {
 			c.play(at)
@@ -102,6 +103,29 @@ func (c *checker) ends() {
 	}
 }
 
+// starts warns of start events that nothing starts a document at, for another
+// stands before them.
+func (c *checker) starts() {
+	type cause struct {
+		trigger Trigger
+		event   string
+	}
+	first := make(map[cause]*Node)
+	for _, i := range c.d.Starts() {
+		n := &c.d.Nodes[i]
+		by := cause{n.Trigger, n.Event}
+		before := first[by]
+		switch {
+		case before == nil:
+			first[by] = n
+		case n.Trigger == NoTrigger:
+			c.warnings = append(c.warnings, fault(n, "%s is a plain start event, too: a document begins here only if its submission says so", before.Drawn()))
+		case n.Trigger == MessageTrigger || n.Trigger == SignalTrigger:
+			c.warnings = append(c.warnings, fault(n, "%s begins with the same %s: a document begins here only if its submission says so", before.Drawn(), n.Trigger))
+		}
+	}
+}
+
 // A marking says how many tokens are on each flow, at most 2 counted.
 type marking []byte
 
@@ -110,6 +134,9 @@ type marking []byte
 func (c *checker) play(at int) {
 	g := game{d: c.d, at: at, seen: make(map[string]bool), many: -1}
 	g.add(make(marking, len(c.d.Flows)), c.d.scopes[at].starts)
+	for _, other := range c.d.scopes[at].others {
+		g.add(make(marking, len(c.d.Flows)), []int{other})
+	}
 	for len(g.queue) > 0 && !g.full() {
 		m := g.queue[len(g.queue)-1]
 		g.queue = g.queue[:len(g.queue)-1]

@@ -49,6 +49,7 @@ func TestStories(t *testing.T) {
 func flow(content string) []byte {
 	return []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0">
 <error id="E" errorCode="bad"/><escalation id="X" escalationCode="look"/><message id="M" name="paid"/><signal id="S" name="stop"/>
+<message id="K" name="keyed"><extensionElements><zeebe:subscription correlationKey="=order"/></extensionElements></message>
 <process id="story" isExecutable="true">` + content + `</process></definitions>`)
 }
 
@@ -95,6 +96,8 @@ func (w *teller) line(line string) string {
 	switch words[0] {
 	case "submit":
 		w.put(events.DocumentSlot("story", 1, "d", events.Submitted), 0, events.Data{Output: []byte(strings.TrimPrefix(line, "submit "))})
+	case "start": // as message, signal and timer start events do
+		w.put(events.DocumentSlot("story", 1, "d", events.Submitted), 0, events.Data{Output: json.RawMessage(rest), Start: events.StepID(words[1])})
 	case "cancel":
 		w.put(events.DocumentSlot("story", 1, "d", events.Cancel), 0, events.Data{})
 	case "compensate":

@@ -89,10 +89,12 @@ with the output that the script gives them or none, timers go off by
 themselves, messages come from the script or, without one, by themselves.
 
 The script is a JSON file:
-  {"steps": {"charge": [{"output": {"paid": true}}, {"reject": "no-money"}]},
+  {"start": "ordered",
+   "steps": {"charge": [{"output": {"paid": true}}, {"reject": "no-money"}]},
    "messages": [{"name": "paid", "key": "order-1", "data": {}}], "signals": []}
 
-The exit code is 0 if the document ended completed, otherwise 1.`,
+Of several start events the document begins at the one that "start" names, or
+else at the plain one. The exit code is 0 if the document ended completed, otherwise 1.`,
 		Example: `  docsaga definition run flow.bpmn --variables '{"amount": 120}' -o json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -151,6 +153,9 @@ func dryRun(path, variables, script string) (dryrun.Result, error) {
 		}
 	}
 	result, err := dryrun.Run(d, o)
+	if errors.Is(err, dryrun.ErrNoStart) {
+		return result, usage("--script %s: %w", script, err)
+	}
 	if err != nil {
 		return result, coded{code: exitFailed, err: fmt.Errorf("%s: %w", path, err)}
 	}

@@ -2,6 +2,8 @@ package flows
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/docsaga/docsaga/coordinator"
@@ -129,13 +131,11 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 		opened, key := p.history[p.opened[i]].At, ""
 		if n.Key != nil {
 			vars, err := p.vars(slot, i)
-			known := false
 			if err == nil {
-				key, known, err = text(n.Key, vars)
+				key, err = keyOf(n.Key, vars)
 			}
-			if err != nil || !known {
-				f.conf.Logger.Error("a document waits for a message whose key is not known", "slot", slot.ID(), "key", n.Key, "error", err)
-				return nil
+			if err != nil {
+				return func() { f.unkeyed(slot, err) }
 			}
 		}
 		return func() {
@@ -144,6 +144,33 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 				f.listen(w)
 			}
 		}
+	})
+}
+
+// unkeyed makes an incident of a visit that waits for a message whose key cannot
+// be evaluated.
+func (f *Flows) unkeyed(slot events.Slot, why error) {
+	f.conf.Logger.Warn("a document waits for a message whose key is not known", "slot", slot.ID(), "error", why)
+	f.try("make an incident", slot.ID(), func(ctx context.Context) error {
+		p, err := f.read(ctx, slot.Document)
+		if err != nil {
+			return err
+		}
+		i, n, ok := p.visit(slot)
+		if !ok || !isWaiting(p.state.Visit(i).Status()) {
+			return nil
+		}
+		e, err := p.outcome(slot, n, answer{
+			result: events.Failed, failed: &events.Error{Code: saga.ReasonKey, Message: why.Error()},
+			source: events.SourceCoordinator, worker: "flows",
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := f.log.Write(ctx, e); err != nil && !errors.Is(err, events.ErrTaken) {
+			return fmt.Errorf("flows: %w", err)
+		}
+		return nil
 	})
 }
 

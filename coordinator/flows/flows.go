@@ -28,6 +28,8 @@ type Log interface {
 type Definitions interface {
 	Get(ctx context.Context, name string, version int) (*saga.Definition, error)
 	Latest(ctx context.Context, name string) (*saga.Definition, error)
+	// Deployed returns when a version was deployed, by the log's clock.
+	Deployed(ctx context.Context, name string, version int) (time.Time, error)
 	// Watch yields the definitions that are deployed, then each new one.
 	Watch(ctx context.Context) iter.Seq2[*saga.Definition, error]
 }
@@ -48,6 +50,8 @@ type Config struct {
 	Poll time.Duration
 	// Workers is how many documents are read and written at once; default 64.
 	Workers int
+	// Now is the clock that start events and times to live go by; default time.Now.
+	Now func() time.Time
 	// Logger gets what goes wrong; default slog.Default.
 	Logger *slog.Logger
 }
@@ -70,7 +74,7 @@ type Flows struct {
 	waits     map[string]map[events.Slot]*wait // by the name that they wait for
 	kept      map[string][]*notice             // by name, the oldest first
 	byID      map[string]*notice
-	starts    map[string]start // by name of the definition
+	starts    map[string]*start // by name of the definition
 	pending   []job
 	running   int
 }
@@ -89,6 +93,9 @@ func New(log Log, definitions Definitions, notices Notices, conf Config) (*Flows
 	if conf.Workers == 0 {
 		conf.Workers = 64
 	}
+	if conf.Now == nil {
+		conf.Now = time.Now
+	}
 	if conf.Logger == nil {
 		conf.Logger = slog.Default()
 	}
@@ -97,7 +104,7 @@ func New(log Log, definitions Definitions, notices Notices, conf Config) (*Flows
 		touches: make(chan coordinator.Touch, 1024), postings: make(chan events.Posting), deployed: make(chan *saga.Definition),
 		done: make(chan func(), conf.Workers), documents: make(map[events.DocumentID]*document),
 		waits: make(map[string]map[events.Slot]*wait), kept: make(map[string][]*notice), byID: make(map[string]*notice),
-		starts: make(map[string]start),
+		starts: make(map[string]*start),
 	}, nil
 }
 
@@ -188,7 +195,7 @@ func (f *Flows) work(ctx context.Context, g *errgroup.Group) error {
 		case t := <-f.touches:
 			f.touched(&t)
 		case p := <-f.postings:
-			f.posted(&p, time.Now())
+			f.posted(&p, f.conf.Now())
 		case d := <-f.deployed:
 			f.start(d)
 		case after := <-f.done:
@@ -196,8 +203,8 @@ func (f *Flows) work(ctx context.Context, g *errgroup.Group) error {
 			if after != nil {
 				after()
 			}
-		case now := <-tick.C:
-			f.look(now)
+		case <-tick.C:
+			f.look(f.conf.Now())
 		}
 	}
 }

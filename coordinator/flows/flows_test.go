@@ -17,6 +17,7 @@ import (
 	"github.com/docsaga/docsaga/coordinator/flows"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
+	"github.com/docsaga/docsaga/events/logtest"
 	"github.com/docsaga/docsaga/events/memlog"
 	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/events/natslog/embedded"
@@ -38,7 +39,31 @@ type world struct {
 	notices   flows.Notices
 	catalog   *catalog.Catalog
 	snapshots coordinator.Snapshots
-	settle    func() // until nothing moves
+	settle    func()        // until nothing moves
+	ahead     logtest.Ahead // the clock of what runs
+}
+
+// pass lets the time go by.
+func (w *world) pass(d time.Duration) {
+	w.ahead.Move(d)
+	w.settle()
+}
+
+// A shifted log was deployed to by the clock of the test.
+type shifted struct {
+	sagaLog
+	ahead *logtest.Ahead
+}
+
+// show gives the world a log.
+func (w *world) show(log sagaLog) {
+	w.log = shifted{sagaLog: log, ahead: &w.ahead}
+	w.catalog = catalog.New(w.log)
+}
+
+func (s shifted) Deployed(ctx context.Context, name string, version int) (time.Time, error) {
+	at, err := s.sagaLog.Deployed(ctx, name, version)
+	return s.ahead.Shown(at), err
 }
 
 // noSnapshots has none, so that every start reads the log from its beginning.
@@ -54,13 +79,15 @@ func inMemory(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log := memlog.New(memlog.Config{Shards: 2})
-		test(&world{
-			T: t, log: log, notices: memlog.NewNotices(), catalog: catalog.New(log), snapshots: noSnapshots{},
+		w := &world{
+			T: t, notices: memlog.NewNotices(), snapshots: noSnapshots{},
 			settle: func() {
 				<-time.After(5 * time.Second) // of the bubble's clock
 				synctest.Wait()
 			},
-		})
+		}
+		w.show(log)
+		test(w)
 	})
 }
 
@@ -87,7 +114,8 @@ func onNATS(t *testing.T, test func(w *world)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, log: log, notices: notices, catalog: catalog.New(log), snapshots: log.Snapshots()}
+	w := &world{T: t, notices: notices, snapshots: log.Snapshots()}
+	w.show(log)
 	w.settle = w.quiet
 	test(w)
 }
@@ -117,7 +145,7 @@ func (w *world) quiet() {
 func (w *world) start() (stop func()) {
 	w.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	f, err := flows.New(w.log, w.catalog, w.notices, flows.Config{Poll: 50 * time.Millisecond, Logger: quiet()})
+	f, err := flows.New(w.log, w.catalog, w.notices, flows.Config{Poll: 50 * time.Millisecond, Now: w.ahead.Now, Logger: quiet()})
 	if err != nil {
 		w.Fatal(err)
 	}

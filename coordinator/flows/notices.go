@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -54,8 +55,8 @@ func (f *Flows) posted(p *events.Posting, now time.Time) {
 	for _, w := range f.waits[n.Name] {
 		f.signal(n, w)
 	}
-	for name, s := range f.starts {
-		f.signalStart(n, name, s)
+	for _, s := range f.starts {
+		f.signalStart(n, s)
 	}
 }
 
@@ -67,9 +68,12 @@ func (f *Flows) remove(n *notice) {
 	}
 }
 
-// look forgets what is too old, and looks after claims whose outcome is not
-// known.
+// look forgets what is too old, looks after claims whose outcome is not known,
+// and starts what is due.
 func (f *Flows) look(now time.Time) {
+	for _, s := range f.starts {
+		f.due(s, now)
+	}
 	for _, n := range f.byID {
 		switch {
 		case n.busy:
@@ -104,21 +108,12 @@ func (f *Flows) match(n *notice) {
 		f.settle(n, n.claims+1, best.slot, best)
 		return
 	}
-	for name, s := range f.starts {
-		if !s.signal && s.event == n.Name {
-			f.settle(n, n.claims+1, events.DocumentSlot(name, s.version, startedBy(n.ID, ""), events.Submitted), nil)
+	for _, s := range f.starts {
+		if _, ok := startOf(s.definition, saga.MessageTrigger, n.Name); ok {
+			f.settle(n, n.claims+1, s.slot(startedBy(n.ID, "")), nil)
 			return
 		}
 	}
-}
-
-// startedBy names the document that a notice starts. A signal starts one of
-// each definition.
-func startedBy(notice, definition string) events.DocumentID {
-	if definition == "" {
-		return events.DocumentID(events.JoinID("by", notice))
-	}
-	return events.DocumentID(events.JoinID("by", notice, definition))
 }
 
 func (w *wait) hears(n *notice) bool {
@@ -172,7 +167,7 @@ func (f *Flows) settle(n *notice, number int, slot events.Slot, w *wait) {
 				if ctx.Err() == nil {
 					f.conf.Logger.Warn("tell; it is tried again", "notice", n.ID, "slot", slot.ID(), "error", err)
 				}
-				n.since = time.Now()
+				n.since = f.conf.Now()
 			case told:
 				f.remove(n)
 			default:
@@ -197,7 +192,7 @@ func (f *Flows) tell(ctx context.Context, id string, slot events.Slot) (bool, er
 		return false, err
 	}
 	if slot.Kind == events.Submitted {
-		return true, f.submit(ctx, &n, slot)
+		return true, f.begin(ctx, &n, slot)
 	}
 	for {
 		p, err := f.read(ctx, slot.Document)
@@ -245,73 +240,6 @@ func (f *Flows) signal(n *notice, w *wait) {
 	})
 }
 
-// A start is a definition that a message or signal starts.
-type start struct {
-	version int
-	event   string // empty: nothing starts it
-	signal  bool
-}
-
-// start takes note of a definition. The latest version of each is started.
-func (f *Flows) start(d *saga.Definition) {
-	if known, ok := f.starts[d.Name]; ok && known.version >= d.Version {
-		return
-	}
-	s := start{version: d.Version}
-	for i := range d.Nodes {
-		n := &d.Nodes[i]
-		if n.Kind != saga.Start || n.Scope != 0 {
-			continue
-		}
-		if n.Trigger == saga.NoTrigger { // a submission begins there
-			s.event = ""
-			break
-		}
-		if s.event == "" && (n.Trigger == saga.MessageTrigger || n.Trigger == saga.SignalTrigger) {
-			s.event, s.signal = n.Event, n.Trigger == saga.SignalTrigger
-		}
-	}
-	f.starts[d.Name] = s
-	for _, n := range f.kept[s.event] {
-		if !n.Signal {
-			f.match(n)
-		}
-	}
-}
-
-func (f *Flows) signalStart(n *notice, name string, s start) {
-	if !s.signal || s.event != n.Name {
-		return
-	}
-	id, slot := n.ID, events.DocumentSlot(name, s.version, startedBy(n.ID, name), events.Submitted)
-	f.try("start by a signal", slot.ID(), func(ctx context.Context) error {
-		_, err := f.tell(ctx, id, slot)
-		return err
-	})
-}
-
-// submit submits the document that a notice starts.
-func (f *Flows) submit(ctx context.Context, n *events.Notice, slot events.Slot) error {
-	data, err := events.Data{Output: n.Data}.Marshal()
-	if err != nil {
-		return fmt.Errorf("flows: %w", err)
-	}
-	e := events.Event{
-		Slot: slot, Source: sourceOf(n.ID), Worker: workerOf(n.ID), Data: data, Time: time.Now().UTC().Truncate(time.Millisecond),
-	}
-	standing, err := f.log.Write(ctx, e)
-	if errors.Is(err, events.ErrTaken) {
-		if standing.Source != e.Source {
-			return fmt.Errorf("flows: document %s was submitted by %s: %w", slot.Document, standing.Source, events.ErrBadID)
-		}
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("flows: %w", err)
-	}
-	return nil
-}
-
 // Tell tells others what a throw or end event tells. It is no notice twice: its
 // id is that of the outcome.
 func (f *Flows) Tell(ctx context.Context, d *saga.Definition, e *events.Event) error {
@@ -325,13 +253,13 @@ func (f *Flows) Tell(ctx context.Context, d *saga.Definition, e *events.Event) e
 	vars := saga.Vars{Step: n.ID, Data: e.Data, Now: e.Time}
 	var err error
 	if n.Key != nil && !out.Signal {
-		if out.Key, _, err = text(n.Key, vars); err != nil {
-			return fmt.Errorf("flows: key of %s: %w: %w", e.ID(), err, events.ErrBadEvent)
+		if out.Key, err = keyOf(n.Key, vars); err != nil {
+			return &coordinator.TellError{Code: saga.ReasonKey, Err: err}
 		}
 	}
 	if len(n.Inputs) > 0 {
 		if out.Data, err = saga.Map(n.Inputs, vars); err != nil {
-			return fmt.Errorf("flows: data of %s: %w: %w", e.ID(), err, events.ErrBadEvent)
+			return &coordinator.TellError{Code: saga.CodeExpression, Err: fmt.Errorf("flows: data of %s: %w", e.ID(), err)}
 		}
 	}
 	if _, err := f.notices.Tell(ctx, out); err != nil && !errors.Is(err, events.ErrConflict) {

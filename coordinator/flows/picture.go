@@ -173,3 +173,24 @@ func text(x saga.Expression, vars saga.Vars) (string, bool, error) {
 	}
 	return s, string(value) != "null", nil
 }
+
+// keyOf evaluates a correlation key: a text or a number.
+func keyOf(x saga.Expression, vars saga.Vars) (string, error) {
+	value, err := x.Eval(vars)
+	if err != nil {
+		return "", fmt.Errorf("flows: its key %s: %w", x, err)
+	}
+	var key any
+	if err := json.Unmarshal(value, &key); err != nil {
+		return "", fmt.Errorf("flows: its key %s: %w", x, err)
+	}
+	switch k := key.(type) {
+	case string:
+		return k, nil
+	case float64:
+		return string(value), nil
+	case nil:
+		return "", fmt.Errorf("flows: its key %s is null", x)
+	}
+	return "", fmt.Errorf("flows: its key %s is no text and no number", x)
+}

@@ -30,7 +30,7 @@ type Wait struct {
 	Key        string            `json:"key,omitempty"`
 	Any        bool              `json:"any,omitempty"` // a message of the name will do, whatever its key
 	Since      time.Time         `json:"since"`
-	Problem    string            `json:"problem,omitempty"` // why its key is not known; then nothing reaches it
+	Problem    string            `json:"problem,omitempty"` // why its key is not known; it is about to become an incident
 }
 
 // Waits returns what a document waits for, in order of opening. The error wraps
@@ -62,16 +62,12 @@ func (p *picture) wait(visit int, n *saga.Node, number int) Wait {
 	slot := events.Slot{
 		Definition: w.Definition, Version: w.Version, Document: p.document, Step: n.ID, Visit: number, Kind: events.Outcome, Again: 1,
 	}
-	known := false
 	vars, err := p.vars(slot, visit)
 	if err == nil {
-		w.Key, known, err = text(n.Key, vars)
+		w.Key, err = keyOf(n.Key, vars)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		w.Problem = err.Error()
-	case !known:
-		w.Problem = "its key " + n.Key.String() + " is null"
 	}
 	return w
 }

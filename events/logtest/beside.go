@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,6 +47,16 @@ func definitionStays(t *testing.T, l Log) {
 	}
 	if source, err := l.Definition(ctx, "flow", 1); err != nil || string(source) != "<a/>" {
 		t.Errorf("definition: %s, %v", source, err)
+	}
+	first, err := l.Deployed(ctx, "flow", 1)
+	if age := time.Since(first); err != nil || age < 0 || age > patience {
+		t.Errorf("deployed %v ago, %v", age, err)
+	}
+	if later, err := l.Deployed(ctx, "flow", 2); err != nil || later.Before(first) {
+		t.Errorf("version 2 was deployed at %v, version 1 at %v, %v", later, first, err)
+	}
+	if _, err := l.Deployed(ctx, "flow", 3); !errors.Is(err, events.ErrNotFound) {
+		t.Errorf("when what is not there was deployed: %v", err)
 	}
 	refs, err := l.Definitions.Definitions(ctx)
 	want := []events.DefinitionRef{{Name: "a-flow", Version: 1}, {Name: "flow", Version: 1}, {Name: "flow", Version: 2}, {Name: "flow", Version: 10}}

@@ -38,6 +38,7 @@ type Queues interface {
 type Definitions interface {
 	PutDefinition(ctx context.Context, name string, version int, source []byte) error
 	Definition(ctx context.Context, name string, version int) ([]byte, error)
+	Deployed(ctx context.Context, name string, version int) (time.Time, error)
 	Definitions(ctx context.Context) ([]events.DefinitionRef, error)
 	WatchDefinitions(ctx context.Context) iter.Seq2[events.DefinitionRef, error]
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -15,6 +16,7 @@ type definitions struct {
 	mu      sync.Mutex
 	refs    []events.DefinitionRef // in the order they came
 	source  map[events.DefinitionRef][]byte
+	stored  map[events.DefinitionRef]time.Time
 	changed chan struct{}
 }
 
@@ -36,9 +38,9 @@ func (l *Log) PutDefinition(_ context.Context, name string, version int, source 
 		return fmt.Errorf("memlog: put definition %v: %w", ref, events.ErrConflict)
 	}
 	if d.source == nil {
-		d.source = make(map[events.DefinitionRef][]byte)
+		d.source, d.stored = make(map[events.DefinitionRef][]byte), make(map[events.DefinitionRef]time.Time)
 	}
-	d.source[ref] = bytes.Clone(source)
+	d.source[ref], d.stored[ref] = bytes.Clone(source), time.Now()
 	d.refs = append(d.refs, ref)
 	close(d.changed)
 	d.changed = make(chan struct{})
@@ -59,6 +61,19 @@ func (l *Log) Definition(_ context.Context, name string, version int) ([]byte, e
 		return nil, fmt.Errorf("memlog: definition %v: %w", ref, events.ErrNotFound)
 	}
 	return bytes.Clone(source), nil
+}
+
+// Deployed returns when a definition was stored, or an error that wraps
+// [events.ErrNotFound].
+func (l *Log) Deployed(_ context.Context, name string, version int) (time.Time, error) {
+	ref := events.DefinitionRef{Name: name, Version: version}
+	l.definitions.mu.Lock()
+	defer l.definitions.mu.Unlock()
+	at, ok := l.definitions.stored[ref]
+	if !ok {
+		return time.Time{}, fmt.Errorf("memlog: definition %v: %w", ref, events.ErrNotFound)
+	}
+	return at, nil
 }
 
 // Definitions returns all definitions, sorted by name and version.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -59,6 +60,20 @@ func (l *Log) Definition(ctx context.Context, name string, version int) ([]byte,
 		return nil, fmt.Errorf("natslog: definition %v: %w", ref, err)
 	}
 	return msg.Data, nil
+}
+
+// Deployed returns when a definition was stored, by the log's clock, or an error
+// that wraps [events.ErrNotFound].
+func (l *Log) Deployed(ctx context.Context, name string, version int) (time.Time, error) {
+	ref := events.DefinitionRef{Name: name, Version: version}
+	if err := ref.Check(); err != nil {
+		return time.Time{}, fmt.Errorf("natslog: definition: %w", err)
+	}
+	msg, err := l.lastMessage(ctx, "KV_"+definitionsBucket, "$KV."+definitionsBucket+"."+ref.String())
+	if err != nil {
+		return time.Time{}, fmt.Errorf("natslog: definition %v: %w", ref, err)
+	}
+	return msg.Time, nil
 }
 
 // Definitions returns all definitions, sorted by name and version.

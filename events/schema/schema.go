@@ -162,6 +162,7 @@ func Data(name string) (schema map[string]any, needed bool) {
 			"error": object{"type": "object", "required": []string{"code"}, "properties": object{
 				"code": text(""), "message": object{"type": "string"},
 			}},
+			"start": object{"type": "string", "pattern": id, "description": "of document.submitted: the start event, if it is not the plain one"},
 			"state": object{"type": "object", "description": "of document.migrate: with what the document goes on"},
 			"by": object{"type": "object", "required": []string{"actor"}, "properties": object{
 				"actor": text(""), "reason": object{"type": "string"},

@@ -240,8 +240,8 @@ func (c *Checker) Take(m *Message) {
 func (c *Checker) event(m *Message, slot events.Slot) event {
 	e := event{seq: m.Seq, ref: reference{c.step(slot.Step), uint16(slot.Visit), slot.Kind, uint8(slot.Again)}} //nolint:gosec // ParseSubject bounds them
 	switch source := header(m, "ce-source"); {
-	case source == events.SourceCoordinator, strings.HasPrefix(source, events.SourceNotices):
-		e.writer = coordinator // what carries messages stands beside one
+	case source == events.SourceCoordinator, strings.HasPrefix(source, events.SourceNotices), strings.HasPrefix(source, events.SourceTimers):
+		e.writer = coordinator // what carries messages and starts documents stands beside one
 	case source == events.SourceOperator:
 		e.writer = operator
 	}

@@ -124,7 +124,7 @@ func (p *parser) schema(e *element, person *saga.Person) {
 		}
 		person.Schema = json.RawMessage(h.attr("value"))
 		if !json.Valid(person.Schema) {
-			p.fault(h, "the schema is not JSON")
+			p.fault(e, "its schema is not JSON")
 		}
 	}
 }

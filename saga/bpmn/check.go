@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
+	"github.com/docsaga/docsaga/saga/forms"
 )
 
 // The levels of findings.
@@ -64,8 +66,9 @@ func Check(source []byte) Report {
 		return r
 	}
 	r.Name = token(process.id())
-	d, odd, err := translate(root, process, 1)
-	r.add(LevelWarning, odd)
+	d, notes, err := translate(root, process, 1)
+	r.add(LevelError, notes.refused)
+	r.add(LevelWarning, notes.odd)
 	if err != nil {
 		r.fail(err)
 		return r
@@ -74,12 +77,30 @@ func Check(source []byte) Report {
 	wrong, warnings := d.Check()
 	r.add(LevelError, wrong)
 	r.add(LevelWarning, warnings)
-	r.Sound = len(wrong) == 0
+	bad := badForms(d)
+	r.add(LevelError, bad)
+	r.Sound = len(wrong)+len(notes.refused)+len(bad) == 0
 	for _, h := range d.Hops() {
 		r.Hops = append(r.Hops, Hop{From: string(h.From), To: string(h.To), Reach: h.Reach.String(), Guarded: h.Guarded})
 	}
 	r.Explain = explain(d)
 	return r
+}
+
+// badForms returns the user tasks whose schema is none. A version that is
+// deployed keeps it: there no form fits.
+func badForms(d *saga.Definition) []*saga.Fault {
+	var bad []*saga.Fault
+	for i := range d.Nodes {
+		n := &d.Nodes[i]
+		if n.Person == nil || len(n.Person.Schema) == 0 {
+			continue
+		}
+		if _, err := forms.Compile(n.Person.Schema); err != nil {
+			bad = append(bad, &saga.Fault{Element: n.Kind.String(), ID: n.Drawn(), Line: n.Line, Message: "its schema: " + strings.Join(strings.Fields(err.Error()), " ")})
+		}
+	}
+	return bad
 }
 
 func (r *Report) add(level string, faults []*saga.Fault) {
@@ -119,9 +140,10 @@ func explain(d *saga.Definition) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s has %d elements, and takes part: %s.\n", d.Name, len(d.Nodes), orNone(strings.Join(d.Services(), ", ")))
 	next := make(map[string][]string)
+	several := len(d.Starts()) > 1
 	for _, h := range d.Hops() {
 		how := ""
-		if h.Guarded {
+		if h.Guarded && (!several || h.From != events.StepDocument) {
 			how = " if its condition holds"
 		}
 		if h.Reach == saga.Coordinated {
@@ -129,6 +151,7 @@ func explain(d *saga.Definition) string {
 		}
 		next[string(h.From)] = append(next[string(h.From)], string(h.To)+how)
 	}
+	b.WriteString(begins(d))
 	fmt.Fprintf(&b, "A submitted document goes to %s.\n", orNone(strings.Join(next["document"], ", ")))
 	for i := range d.Nodes {
 		if n := &d.Nodes[i]; what(n) != "" {
@@ -140,6 +163,28 @@ func explain(d *saga.Definition) string {
 				fmt.Fprintf(&b, " Then: %s.", strings.Join(to, ", "))
 			}
 			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+// begins tells what starts a document besides a submission, and where one
+// begins if there is a choice.
+func begins(d *saga.Definition) string {
+	var b strings.Builder
+	starts := d.Starts()
+	for i, at := range starts {
+		n := &d.Nodes[at]
+		if i == 0 && len(starts) > 1 {
+			fmt.Fprintf(&b, "A document begins at %s%s, unless it says otherwise.\n", n.ID, titled(n.Name))
+		}
+		switch {
+		case n.Trigger == saga.MessageTrigger, n.Trigger == saga.SignalTrigger:
+			fmt.Fprintf(&b, "The %s %s starts one at %s%s.\n", n.Trigger, n.Event, n.ID, titled(n.Name))
+		case n.Trigger == saga.TimerTrigger && n.Clock != nil:
+			fmt.Fprintf(&b, "The clock starts one at %s%s: %s.\n", n.ID, titled(n.Name), n.Clock)
+		case n.Trigger == saga.NoTrigger && i > 0:
+			fmt.Fprintf(&b, "One begins at %s%s if its submission says so.\n", n.ID, titled(n.Name))
 		}
 	}
 	return b.String()

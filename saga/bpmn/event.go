@@ -40,7 +40,9 @@ func (p *parser) trigger(e, d *element, n *saga.Node) bool {
 	switch d.name {
 	case "timerEventDefinition":
 		n.Trigger = saga.TimerTrigger
-		if n.Kind != saga.Start || n.Scope != 0 {
+		if n.Kind == saga.Start && n.Scope == 0 {
+			n.Clock = p.begins(e, d)
+		} else {
 			n.Clock = p.timer(e, d)
 		}
 	case "messageEventDefinition":

@@ -28,19 +28,24 @@ func Parse(source []byte, version int) (*saga.Definition, error) {
 	return d, err
 }
 
-// translate turns one process into a definition, and returns what is odd about
-// it besides.
-func translate(root, process *element, version int) (*saga.Definition, []*saga.Fault, error) {
+// notes are what there is to say about a process that can be read.
+type notes struct {
+	odd     []*saga.Fault
+	refused []*saga.Fault // is not deployed, though it runs where it was
+}
+
+// translate turns one process into a definition.
+func translate(root, process *element, version int) (*saga.Definition, notes, error) {
 	p := newParser(root, process, version)
 	p.scope(process, 0)
 	p.connect()
 	p.links()
 	slices.Reverse(*p.steps)
 	if len(p.faults) > 0 {
-		return nil, p.warnings, errors.Join(p.faults...)
+		return nil, p.notes, errors.Join(p.faults...)
 	}
 	d, err := saga.Compile(p.d)
-	return d, p.warnings, err
+	return d, p.notes, err
 }
 
 // ParseProcess is [Parse] for the process with that id.
@@ -109,7 +114,7 @@ func hasNodes(process *element) bool {
 type parser struct {
 	d         saga.Definition
 	faults    []error
-	warnings  []*saga.Fault
+	notes     notes
 	zeebe     bool                // the file was drawn for Zeebe
 	roots     map[string]*element // children of the root by id
 	nodes     map[string]int      // element id to number of its node
@@ -207,8 +212,15 @@ func (p *parser) fault(e *element, format string, args ...any) {
 }
 
 func (p *parser) warn(e *element, format string, args ...any) {
-	if len(p.warnings) < maxFaults {
-		p.warnings = append(p.warnings, faultOf(e, format, args...))
+	if len(p.notes.odd) < maxFaults {
+		p.notes.odd = append(p.notes.odd, faultOf(e, format, args...))
+	}
+}
+
+// refuse notes what must not be deployed any more.
+func (p *parser) refuse(e *element, format string, args ...any) {
+	if len(p.notes.refused) < maxFaults {
+		p.notes.refused = append(p.notes.refused, faultOf(e, format, args...))
 	}
 }
 

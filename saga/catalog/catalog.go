@@ -19,6 +19,8 @@ import (
 type Source interface {
 	// Definition returns the BPMN of one version, or events.ErrNotFound.
 	Definition(ctx context.Context, name string, version int) ([]byte, error)
+	// Deployed returns when one version was stored, by the log's clock.
+	Deployed(ctx context.Context, name string, version int) (time.Time, error)
 	// Definitions returns all versions, sorted.
 	Definitions(ctx context.Context) ([]events.DefinitionRef, error)
 	// WatchDefinitions yields all versions, then each new one, until ctx ends.
@@ -61,6 +63,16 @@ func (c *Catalog) Get(ctx context.Context, name string, version int) (*saga.Defi
 	defer c.mu.Unlock()
 	c.compiled[ref] = d
 	return d, nil
+}
+
+// Deployed returns when one version was deployed, or an error that wraps
+// [events.ErrNotFound].
+func (c *Catalog) Deployed(ctx context.Context, name string, version int) (time.Time, error) {
+	at, err := c.source.Deployed(ctx, name, version)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("catalog: definition %s version %d: %w", name, version, err)
+	}
+	return at, nil
 }
 
 // Latest returns the highest version of a name, or an error that wraps

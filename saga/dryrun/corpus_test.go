@@ -38,7 +38,7 @@ func corpus(t *testing.T) map[string][]string {
 func beyond() *regexp.Regexp {
 	return regexp.MustCompile(`this element is not supported|EventDefinition is not supported|code of another engine|` +
 		`are not supported; write FEEL|decisions are not supported|standardLoop|event definitions; only one|no process to run|` +
-		`beans and their methods|JUEL|encoding |a gateway that starts|is not FEEL|strings are written in double|unexpected character`)
+		`beans and their methods|JUEL|encoding |a gateway that starts|cycle "[^"]*": want ISO 8601|is not FEEL|strings are written in double|unexpected character`)
 }
 
 // broken matches what is wrong with a model in any engine.

@@ -64,7 +64,10 @@ func run(d *saga.Definition, opt Options, depth int) (Result, error) {
 	if err := json.Unmarshal(variables, &r.result.Variables); err != nil {
 		return r.result, fmt.Errorf("dryrun: variables: want a JSON object: %w", err)
 	}
-	err := r.put(events.DocumentSlot(d.Name, d.Version, document, events.Submitted), 0, events.Data{Output: variables})
+	start, err := r.begins()
+	if err == nil {
+		err = r.put(events.DocumentSlot(d.Name, d.Version, document, events.Submitted), 0, events.Data{Output: variables, Start: start})
+	}
 	for err == nil && r.state.Phase() != saga.Ended {
 		if len(r.history) > MaxEvents {
 			r.end()
@@ -77,6 +80,25 @@ func run(d *saga.Definition, opt Options, depth int) (Result, error) {
 	}
 	r.end()
 	return r.result, err
+}
+
+// ErrNoStart reports that a script names a start event that is not there.
+var ErrNoStart = errors.New("dryrun: no such start event")
+
+// begins returns the step of the start event that the script names.
+func (r *runner) begins() (events.StepID, error) {
+	if r.opt.Script == nil || r.opt.Script.Start == "" || r.depth > 0 {
+		return "", nil
+	}
+	var names []string
+	for _, i := range r.d.Starts() {
+		n := &r.d.Nodes[i]
+		if n.Drawn() == r.opt.Script.Start {
+			return n.ID, nil
+		}
+		names = append(names, n.Drawn())
+	}
+	return "", fmt.Errorf("%w as %q; there are %q", ErrNoStart, r.opt.Script.Start, names)
 }
 
 const document events.DocumentID = "dry-run"

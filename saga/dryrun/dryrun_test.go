@@ -77,6 +77,8 @@ func TestADryRunSaysWhereADocumentGoes(t *testing.T) {
 	mapped := begin + `<serviceTask id="a"><extensionElements><zeebe:taskDefinition type="a"/><zeebe:ioMapping><zeebe:output source="=raw + 1" target="kept"/></zeebe:ioMapping></extensionElements></serviceTask>` + end + flows("s", "a", "a", "e")
 	reminders := begin + `<receiveTask id="m" messageRef="M"/><boundaryEvent id="r" attachedToRef="m" cancelActivity="false"><timerEventDefinition><timeCycle>R/PT1H</timeCycle></timerEventDefinition></boundaryEvent>` +
 		`<endEvent id="sent"/>` + end + flows("s", "m", "m", "e", "r", "sent")
+	starts := begin + `<startEvent id="told"><messageEventDefinition messageRef="M"/></startEvent>` + service("a") + service("b") + end +
+		flows("s", "a", "told", "b", "a", "e", "b", "e")
 	tests := []struct {
 		name, drawn, variables, script string
 		state                          string
@@ -87,6 +89,8 @@ func TestADryRunSaysWhereADocumentGoes(t *testing.T) {
 			name: "a step's output steers a loop", drawn: loop, script: `{"steps":{"a":[{"output":{"again":true}},{"output":{"again":false}}]}}`,
 			state: "completed", trace: []string{"s", "m", "a", "x", "m", "a", "x", "e"}, variable: "again", value: "false",
 		},
+		{name: "the plain start event", drawn: starts, state: "completed", trace: []string{"s", "a", "e"}},
+		{name: "another start event", drawn: starts, script: `{"start":"told"}`, state: "completed", trace: []string{"told", "b", "e"}},
 		{name: "a message by itself", drawn: message, state: "completed", trace: []string{"s", "m", "e"}},
 		{
 			name: "a message of the script", drawn: message, variables: `{"order":"7"}`, script: `{"messages":[{"name":"paid","key":"8"},{"name":"paid","key":"7","data":{"sum":5}}]}`,
@@ -147,6 +151,13 @@ func TestARunThatDoesNotEndIsStopped(t *testing.T) {
 	d := parse(t, begin+`<exclusiveGateway id="m"/>`+service("a")+`<exclusiveGateway id="x"/>`+end+flows("s", "m", "m", "a", "a", "x", "x", "m", "x", "e"))
 	if got, err := Run(d, Options{}); !errors.Is(err, ErrTooLong) || len(got.Trace) == 0 {
 		t.Errorf("got %v after %d elements, want ErrTooLong", err, len(got.Trace))
+	}
+}
+
+func TestAStartEventThatIsNotThereIsAnError(t *testing.T) {
+	_, err := Run(parse(t, begin+end+flows("s", "e")), Options{Script: script(t, `{"start":"x"}`)})
+	if !errors.Is(err, ErrNoStart) || !strings.Contains(err.Error(), `"x"; there are ["s"]`) {
+		t.Errorf("%v, want the start events there are", err)
 	}
 }
 

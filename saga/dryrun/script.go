@@ -7,13 +7,16 @@ import (
 
 // A Script says what others do. Its JSON form is
 //
-//	{"steps": {"charge": [{"output": {"paid": true}}, {"reject": "no-money"}]},
+//	{"start": "ordered",
+//	 "steps": {"charge": [{"output": {"paid": true}}, {"reject": "no-money"}]},
 //	 "messages": [{"name": "paid", "key": "order-1", "data": {"sum": 5}}],
 //	 "signals": [{"name": "stop"}]}
 //
-// A step's n-th visit takes its n-th entry, later ones the last. One entry may
+// The start is the start event at which the document begins; none is the plain
+// one. A step's n-th visit takes its n-th entry, later ones the last. One entry may
 // stand without the list.
 type Script struct {
+	Start    string           `json:"start"`
 	Steps    map[string]Plays `json:"steps"`
 	Messages []Message        `json:"messages"`
 	Signals  []Message        `json:"signals"`

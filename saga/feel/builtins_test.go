@@ -312,6 +312,10 @@ func TestZeebesOwnFunctions(t *testing.T) {
 		{`get or else("a", "b")`, `"a"`},
 		{`get or else(null, "b")`, `"b"`},
 		{`get or else(nothing.at.all, 0) + 1`, `1`},
+		{`put({a: 1}, "b", 2) = {a: 1, b: 2}`, `true`},
+		{`put({a: 1}, "a", null) = {a: null}`, `true`},
+		{`put all({a: 1}, {b: 2, a: 3}) = {a: 3, b: 2}`, `true`},
+		{`put all([{a: 1}, {b: 2}]) = {a: 1, b: 2}`, `true`},
 		{`assert(1, 1 > 0)`, `1`},
 		{`assert(1, 1 > 0, "why")`, `1`},
 	}.run(t, "")
