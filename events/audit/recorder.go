@@ -19,6 +19,12 @@ import (
 	"github.com/docsaga/docsaga/events"
 )
 
+// A RecordedLog is what a [Recorder] asks besides what it is fed.
+type RecordedLog interface {
+	Definitions
+	Removals
+}
+
 // Definitions are what the log's events are read by.
 type Definitions interface {
 	Definitions(ctx context.Context) ([]events.DefinitionRef, error)
@@ -35,7 +41,7 @@ type Config struct {
 // reader of package feed. Only one may work on a directory.
 type Recorder struct {
 	conf        Config
-	source      Definitions
+	source      RecordedLog
 	shards      []*recording
 	definitions *recording
 
@@ -48,11 +54,12 @@ type recording struct {
 	mu     sync.Mutex
 	store  *store
 	buffer []byte
+	gone   *archived // nil until something is met that was removed
 }
 
 // NewRecorder opens, or makes, the audit directory of a log of so many shards.
 // The recorder must be closed.
-func NewRecorder(ctx context.Context, source Definitions, shards int, key note.Signer, verifier note.Verifier, conf Config) (*Recorder, error) {
+func NewRecorder(ctx context.Context, source RecordedLog, shards int, key note.Signer, verifier note.Verifier, conf Config) (*Recorder, error) {
 	if conf.Every == 0 {
 		conf.Every = 10 * time.Second
 	}
@@ -104,7 +111,7 @@ func (r *Recorder) Start(_ context.Context, shard int) (uint64, error) {
 
 // Apply records the next messages of a shard.
 func (r *Recorder) Apply(ctx context.Context, shard int, batch []events.Delivery) error {
-	if err := r.addShard(shard, batch); err != nil {
+	if err := r.addShard(ctx, shard, batch); err != nil {
 		return err
 	}
 	for i := range batch {
@@ -119,7 +126,7 @@ func (r *Recorder) Apply(ctx context.Context, shard int, batch []events.Delivery
 	return nil
 }
 
-func (r *Recorder) addShard(shard int, batch []events.Delivery) error {
+func (r *Recorder) addShard(ctx context.Context, shard int, batch []events.Delivery) error {
 	rec := r.shards[shard]
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -129,6 +136,10 @@ func (r *Recorder) addShard(shard int, batch []events.Delivery) error {
 		switch {
 		case m.position.Seq < next:
 			continue
+		case m.position.Seq > next && m.position.Seq-next <= batch[i].Removed:
+			if err := r.addRemoved(ctx, rec, shard, m.position.Seq); err != nil {
+				return err
+			}
 		case m.position.Seq > next:
 			return fmt.Errorf("audit: shard %d: message %d comes after %d: %w", shard, m.position.Seq, next-1, ErrBad)
 		}
@@ -139,6 +150,26 @@ func (r *Recorder) addShard(shard int, batch []events.Delivery) error {
 		}
 	}
 	return nil
+}
+
+// addRemoved adds the hashes of messages up to one that is there.
+func (r *Recorder) addRemoved(ctx context.Context, rec *recording, shard int, there uint64) error {
+	if rec.gone == nil {
+		rec.gone = &archived{source: r.source, shard: shard}
+	}
+	for {
+		next := uint64(rec.store.tree.size) + 1 //nolint:gosec // not negative
+		if next == there {
+			return nil
+		}
+		leaf, err := rec.gone.leaf(ctx, next)
+		if err == nil {
+			err = rec.store.add(leaf)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // Run signs what was recorded, from time to time, until ctx ends, and once
