@@ -114,14 +114,17 @@ func (r *Recorder) Apply(ctx context.Context, shard int, batch []events.Delivery
 	if err := r.addShard(ctx, shard, batch); err != nil {
 		return err
 	}
+	var last events.DefinitionRef
 	for i := range batch {
 		slot := &batch[i].Event.Slot
-		if slot.Definition == "" {
+		ref := events.DefinitionRef{Name: slot.Definition, Version: slot.Version}
+		if ref.Name == "" || ref == last {
 			continue
 		}
-		if err := r.recordDefinition(ctx, events.DefinitionRef{Name: slot.Definition, Version: slot.Version}); err != nil {
+		if err := r.recordDefinition(ctx, ref); err != nil {
 			return err
 		}
+		last = ref
 	}
 	return nil
 }
@@ -132,19 +135,18 @@ func (r *Recorder) addShard(ctx context.Context, shard int, batch []events.Deliv
 	defer rec.mu.Unlock()
 	for i := range batch {
 		next := uint64(rec.store.tree.size) + 1 //nolint:gosec // not negative
-		m := messageOf(&batch[i])
-		switch {
-		case m.position.Seq < next:
+		switch seq := batch[i].Event.Position.Seq; {
+		case seq < next:
 			continue
-		case m.position.Seq > next && m.position.Seq-next <= batch[i].Removed:
-			if err := r.addRemoved(ctx, rec, shard, m.position.Seq); err != nil {
+		case seq > next && seq-next <= batch[i].Removed:
+			if err := r.addRemoved(ctx, rec, shard, seq); err != nil {
 				return err
 			}
-		case m.position.Seq > next:
-			return fmt.Errorf("audit: shard %d: message %d comes after %d: %w", shard, m.position.Seq, next-1, ErrBad)
+		case seq > next:
+			return fmt.Errorf("audit: shard %d: message %d comes after %d: %w", shard, seq, next-1, ErrBad)
 		}
 		var leaf tlog.Hash
-		leaf, rec.buffer = m.hash(rec.buffer)
+		leaf, rec.buffer = leafOf(&batch[i], rec.buffer)
 		if err := rec.store.add(leaf); err != nil {
 			return err
 		}

@@ -315,8 +315,8 @@ func Root(ctx context.Context, source Source, shard int, size uint64) (tlog.Hash
 			return tlog.Hash{}, fmt.Errorf("audit: %w", err)
 		}
 		for i := range batch {
-			m := messageOf(&batch[i])
-			for uint64(tree.size)+1 < m.position.Seq { //nolint:gosec // not negative
+			seq := batch[i].Event.Position.Seq
+			for uint64(tree.size)+1 < seq { //nolint:gosec // not negative
 				leaf, err := gone.leaf(ctx, uint64(tree.size)+1) //nolint:gosec // not negative
 				if err != nil {
 					return tlog.Hash{}, err
@@ -324,9 +324,9 @@ func Root(ctx context.Context, source Source, shard int, size uint64) (tlog.Hash
 				scratch = tree.add(leaf, scratch[:0])
 			}
 			var leaf tlog.Hash
-			leaf, buffer = m.hash(buffer)
+			leaf, buffer = leafOf(&batch[i], buffer)
 			scratch = tree.add(leaf, scratch[:0])
-			if m.position.Seq >= size {
+			if seq >= size {
 				return tree.root(), nil
 			}
 		}
