@@ -15,7 +15,11 @@ type Delivery struct {
 	Bad     error // why the message is no event; nil if it is one
 	Attempt int   // how often it was handed out, from 1
 	Again   bool  // a queue that was lost since may have handed it out already
-	Message       // as the log holds it
+	// Removed is how many messages stood between this one and the one before it
+	// that were taken out of the log after they were archived; see package
+	// removed. Only what follows the log says so.
+	Removed uint64
+	Message // as the log holds it
 	Receipt
 }
 

@@ -288,6 +288,9 @@ func (a *app) verifyLog(ctx context.Context, ev audit.Evidence, files bool) erro
 func (a *app) showResult(r audit.Result) error {
 	_, _ = fmt.Fprintf(a.out, "events       %d, and %d after the last checkpoint\ncheckpoints  %d\ndefinitions  %d\nfiles        %d, and %d that are not kept any more\n",
 		r.Events, r.Uncovered, r.Checkpoints, r.Definitions, r.Files, r.Released)
+	if r.Archived > 0 {
+		_, _ = fmt.Fprintf(a.out, "archived     %d events were taken out of the log, and their hashes are as recorded\n", r.Archived)
+	}
 	if r.OK() {
 		_, err := fmt.Fprintln(a.out, "\nall of it is as it was signed")
 		return err
@@ -341,8 +344,10 @@ func (a *app) prove(ctx context.Context, arg string, f auditFlags, sealed bool) 
 				return err
 			}
 		}
-		x, err = audit.Prove(ctx, sys.log, id, ev)
-		return err
+		if x, err = audit.Prove(ctx, sys.log, id, ev); err != nil {
+			return whereArchived(ctx, sys.log, id, err)
+		}
+		return nil
 	})
 	return x, ev, err
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/anchor"
+	"github.com/docsaga/docsaga/events/archive"
 	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/removed"
 	"github.com/docsaga/docsaga/events/verify"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/bpmn"
@@ -26,6 +28,10 @@ type rawLog struct {
 	last    []uint64           // of each shard that was read
 	graphs  map[events.DefinitionRef]*verify.Graph
 	guard   events.Guard // may be nil
+
+	files    *archive.Files // archived documents, to be checked as if they were in the log; may be nil
+	removed  removed.Set    // what was taken out of the log
+	archived map[events.DocumentID]bool
 }
 
 func newRawLog(ctx context.Context, nc *nats.Conn) (*rawLog, error) {
@@ -132,6 +138,19 @@ func (r *rawLog) check(ctx context.Context, grace time.Duration, marks map[int]a
 	if grace > 0 {
 		conf.OpenAfter = time.Now().Add(-grace)
 	}
+	log, settings := natslog.Open(ctx, r.nc, natslog.Options{})
+	if settings == nil && log.Shards() != len(r.streams) {
+		settings = fmt.Errorf("there are %d streams of %d shards: %w", len(r.streams), log.Shards(), natslog.ErrDrift)
+	}
+	if settings == nil {
+		if err := r.removals(ctx, log); err != nil {
+			return nil, fmt.Errorf("verify: %w", err)
+		}
+	}
+	if r.files == nil {
+		conf.Removed = r.removed.Has
+		conf.Archived = func(id events.DocumentID) bool { return r.archived[id] }
+	}
 	c := verify.New(conf)
 	for shard, s := range r.streams {
 		info, err := s.Info(ctx)
@@ -144,12 +163,44 @@ func (r *rawLog) check(ctx context.Context, grace time.Duration, marks map[int]a
 		}
 		c.Extent(verify.Extent{Shard: shard, First: info.State.FirstSeq, Last: info.State.LastSeq, Deleted: info.State.NumDeleted, Anchored: marks[shard].Seq})
 	}
-	log, err := natslog.Open(ctx, r.nc, natslog.Options{})
-	if err == nil && log.Shards() != len(r.streams) {
-		err = fmt.Errorf("there are %d streams of %d shards: %w", len(r.streams), log.Shards(), natslog.ErrDrift)
-	}
-	c.Settings(err)
+	c.Settings(settings)
 	return c, nil
+}
+
+// removals reads what was taken out of the log after it was archived.
+func (r *rawLog) removals(ctx context.Context, log *natslog.Log) error {
+	r.archived = make(map[events.DocumentID]bool)
+	for d, err := range log.RemovedDocuments(ctx) {
+		if err != nil {
+			return err
+		}
+		r.archived[d.Document] = true
+		for _, m := range d.Messages {
+			r.removed.Add(d.Shard, m.Seq)
+		}
+	}
+	return nil
+}
+
+// fill feeds the checker the archived messages from a sequence on, up to one
+// that is in the log.
+func (r *rawLog) fill(c *verify.Checker, shard int, next, there uint64) error {
+	if r.files == nil {
+		return nil
+	}
+	for ; next < there; next++ {
+		if !r.removed.Has(shard, next) {
+			continue // the checker tells
+		}
+		d, err := r.files.Message(events.Position{Shard: shard, Seq: next})
+		if err != nil {
+			return err
+		}
+		m := verify.Message{Shard: shard, Seq: next, Subject: d.Subject, Header: d.Header, At: d.Event.At, Archived: true}
+		m.Unsigned = r.unsigned(&m, d.Data)
+		c.Take(&m)
+	}
+	return nil
 }
 
 // holds reports whether the log goes as far as a projection's cursors.
@@ -224,6 +275,9 @@ func (r *rawLog) readFrom(ctx context.Context, c *verify.Checker, shard int, nex
 		}
 		taken := verify.Message{Shard: shard, Seq: meta.Sequence.Stream, Subject: m.Subject(), Header: events.Header(m.Headers()), At: meta.Timestamp}
 		taken.Unsigned = r.unsigned(&taken, m.Data())
+		if err := r.fill(c, shard, next, taken.Seq); err != nil {
+			return next, err
+		}
 		c.Take(&taken)
 		next = taken.Seq + 1
 	}

@@ -214,7 +214,7 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		}
 	}
 	if p.coordinator {
-		if readers, err = s.coordinated(ctx, g, readers); err != nil {
+		if readers, err = s.coordinated(ctx, g, readers, p.audit.key != ""); err != nil {
 			return release, err
 		}
 	}
@@ -225,7 +225,7 @@ func (s *system) start(ctx context.Context, g *errgroup.Group, p parts, readers 
 		}
 		closers = append(closers, func() { _ = r.Close() }) // all that is signed is on the disk
 		g.Go(func() error { return r.Run(ctx) })
-		readers = append(readers, r)
+		readers = append(readers, feed.Unhurried(r, recorderRest))
 	}
 	if len(readers) > 0 {
 		g.Go(func() error { return feed.Run(ctx, s.log, readers...) })
@@ -244,9 +244,14 @@ func (s *system) anchored(ctx context.Context, g *errgroup.Group, readers []feed
 	return append(readers, a), nil
 }
 
-// coordinated starts a coordinator. If there are other readers, it reads with
-// them; alone it need not follow what another coordinator decides about.
-func (s *system) coordinated(ctx context.Context, g *errgroup.Group, readers []feed.Reader) ([]feed.Reader, error) {
+// recorderRest is how long the recorder of checkpoints rests after a batch. What
+// it signs, every few seconds, may be that much older.
+const recorderRest = 50 * time.Millisecond
+
+// coordinated starts a coordinator. If there are other readers, or one will
+// come, it reads with them; alone it need not follow what another coordinator
+// decides about.
+func (s *system) coordinated(ctx context.Context, g *errgroup.Group, readers []feed.Reader, together bool) ([]feed.Reader, error) {
 	outside, err := s.outside(ctx, g)
 	if err != nil {
 		return nil, err
@@ -256,7 +261,7 @@ func (s *system) coordinated(ctx context.Context, g *errgroup.Group, readers []f
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
 	g.Go(func() error { return c.Run(ctx) })
-	if len(readers) == 0 {
+	if len(readers) == 0 && !together {
 		if shared, err := s.share(ctx, g, c); shared || err != nil {
 			return nil, err
 		}

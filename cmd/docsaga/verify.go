@@ -24,6 +24,7 @@ import (
 )
 
 type verifyOptions struct {
+	archives    archiveFlags
 	store       string
 	submitted   string
 	effects     string
@@ -52,6 +53,9 @@ for each answer to a reader who asked from a position on. In --submitted a
 document that is there to do harm has "poisoned":true, and another "within":5 if
 it must end within five seconds beside such ones.
 
+Where archived documents were taken out of the log, no more is checked of them
+than that they were submitted and have ended; with --archive all is.
+
 With --status the rows of that projection are compared with the log, and with
 what fresh processes make of the same events in other time zones and with other
 numbers of processors.`,
@@ -68,6 +72,7 @@ numbers of processors.`,
 	f.StringVar(&o.effects, "effects", "", "record of the effects that exist, JSON lines")
 	f.StringSliceVar(&o.effectSteps, "effect-steps", nil, "with --effects: the steps whose effects the record holds")
 	f.StringVar(&o.reads, "reads", "", "record of what readers were told, JSON lines")
+	o.archives.add(cmd)
 	f.DurationVar(&o.grace, "grace", 0, "documents touched within this time may be open")
 	return cmd
 }
@@ -111,6 +116,10 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 	if raw.guard, err = a.settings.signing.guard(); err != nil {
 		return err
 	}
+	if raw.files, err = o.archives.open(a); err != nil {
+		return err
+	}
+	defer o.archives.close()
 	var marks map[int]anchor.Mark
 	if dir := orElse(o.store, a.settings.data); dir != "" {
 		marks, err = anchor.Marks(anchorFile(dir))
@@ -124,8 +133,11 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 	}
 	if a.settings.status != "" && !raw.holds(records.projection.Cursors) {
 		c.Projected(records.projection) // nobody can fold what is not there
+	} else if a.settings.status != "" && len(raw.archived) > 0 && raw.files == nil {
+		records.projection.Unfolded = "archived documents were removed from the log; nobody can fold it without --archive"
+		c.Projected(records.projection)
 	} else if a.settings.status != "" {
-		if records.projection.Folds, err = a.foldElsewhere(ctx, raw.url, records.projection.Cursors); err != nil {
+		if records.projection.Folds, err = a.foldElsewhere(ctx, raw.url, records.projection.Cursors, o.archives); err != nil {
 			return err
 		}
 		c.Projected(records.projection)
@@ -257,6 +269,9 @@ func (a *app) showVerified(r verify.Report) error {
 	_, _ = fmt.Fprintf(a.out, "%d documents, %d messages, %d of them no event, %d not signed; open %d", r.Documents, r.Messages, r.Malformed, r.Unsigned, r.Open)
 	for _, state := range []events.Result{events.Completed, events.Rejected, events.Failed, events.Cancelled} {
 		_, _ = fmt.Fprintf(a.out, ", %s %d", state, r.Ended[state.String()])
+	}
+	if r.Archived > 0 {
+		_, _ = fmt.Fprintf(a.out, "; of %d archived only that they began and ended is in the log", r.Archived)
 	}
 	_, _ = fmt.Fprint(a.out, "\n\n")
 	err := printList(a, r.Findings, func(list []verify.Finding) table {

@@ -164,7 +164,7 @@ func (s *rawStatus) tables(ctx context.Context) (names []string, err error) {
 // foldElsewhere folds the log at a NATS URL up to the cursors of a projection
 // again, in fresh processes that run where another time is told and with other
 // numbers of processors.
-func (a *app) foldElsewhere(ctx context.Context, natsURL string, cursors map[int]uint64) ([]verify.Fold, error) {
+func (a *app) foldElsewhere(ctx context.Context, natsURL string, cursors map[int]uint64, archives archiveFlags) ([]verify.Fold, error) {
 	dir, err := os.MkdirTemp("", "docsaga-verify-")
 	if err != nil {
 		return nil, fmt.Errorf("fold again: %w", err)
@@ -174,7 +174,7 @@ func (a *app) foldElsewhere(ctx context.Context, natsURL string, cursors map[int
 	g, inner := errgroup.WithContext(ctx)
 	for i := range folds {
 		g.Go(func() (err error) {
-			folds[i].Digest, err = a.foldApart(inner, natsURL, filepath.Join(dir, strconv.Itoa(i)+".db"), folds[i].By, cursors)
+			folds[i].Digest, err = a.foldApart(inner, natsURL, filepath.Join(dir, strconv.Itoa(i)+".db"), folds[i].By, cursors, archives)
 			return err
 		})
 	}
@@ -186,13 +186,14 @@ func (a *app) foldElsewhere(ctx context.Context, natsURL string, cursors map[int
 
 // foldApart folds in a process of its own, into a new database, and returns
 // the digest of its rows.
-func (a *app) foldApart(ctx context.Context, natsURL, file, environment string, cursors map[int]uint64) (string, error) {
+func (a *app) foldApart(ctx context.Context, natsURL, file, environment string, cursors map[int]uint64, archives archiveFlags) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
 	args := []string{foldCommand, file, "--creds", a.settings.creds, "--ca", a.settings.ca, "--log-level", a.settings.logLevel}
 	args = append(args, a.settings.signing.arguments()...)
+	args = append(args, archives.arguments()...)
 	for shard, seq := range cursors {
 		args = append(args, events.Position{Shard: shard, Seq: seq}.String())
 	}
@@ -214,18 +215,28 @@ const foldCommand = "verify-fold"
 // verifyFoldCommand folds the log up to some positions into a new database; it
 // is for no person.
 func (a *app) verifyFoldCommand() *cobra.Command {
-	return &cobra.Command{
+	var archives archiveFlags
+	cmd := &cobra.Command{
 		Use: foldCommand + " FILE POSITION...", Hidden: true, Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.foldUpTo(cmd.Context(), args[0], args[1:]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.foldUpTo(cmd.Context(), args[0], args[1:], archives)
+		},
 	}
+	archives.add(cmd)
+	return cmd
 }
 
-func (a *app) foldUpTo(ctx context.Context, file string, goals []string) error {
+func (a *app) foldUpTo(ctx context.Context, file string, goals []string, archives archiveFlags) error {
 	sys, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer sys.close()
+	log, err := archives.view(a, sys.log)
+	if err != nil {
+		return err
+	}
+	defer archives.close()
 	store, err := sqlstore.Open(ctx, file)
 	if err != nil {
 		return err
@@ -234,7 +245,7 @@ func (a *app) foldUpTo(ctx context.Context, file string, goals []string) error {
 	for _, text := range goals {
 		goal, err := events.ParsePosition(text)
 		if err == nil && goal.Seq > 0 {
-			err = foldShard(ctx, sys, p, goal)
+			err = foldShard(ctx, log, p, goal)
 		}
 		if err != nil {
 			return errors.Join(err, store.Close())
@@ -244,8 +255,8 @@ func (a *app) foldUpTo(ctx context.Context, file string, goals []string) error {
 }
 
 // foldShard folds a shard up to a position.
-func foldShard(ctx context.Context, sys *system, p *projections.Projector, goal events.Position) error {
-	for batch, err := range sys.log.Follow(ctx, events.Position{Shard: goal.Shard}) {
+func foldShard(ctx context.Context, log sqlstore.Log, p *projections.Projector, goal events.Position) error {
+	for batch, err := range log.Follow(ctx, events.Position{Shard: goal.Shard}) {
 		if err != nil {
 			return err
 		}

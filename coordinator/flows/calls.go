@@ -31,6 +31,13 @@ func callSource(slot events.Slot, depth int) string {
 	return coordinator.SourceCalls + strconv.Itoa(depth) + "/" + slot.Subject()
 }
 
+// Caller returns the document that called the one whose submission has this
+// source, or false if none did.
+func Caller(source string) (events.DocumentID, bool) {
+	slot, _, err := parseCall(source)
+	return slot.Document, err == nil
+}
+
 func parseCall(source string) (slot events.Slot, depth int, err error) {
 	number, subject, _ := strings.Cut(strings.TrimPrefix(source, coordinator.SourceCalls), "/")
 	if depth, err = strconv.Atoi(number); err == nil {

@@ -95,12 +95,21 @@ func check(dir string, shard int, mark Mark) (Found, string, error) {
 	}
 	var d digest
 	wrong := ""
+	archived := removedFrom(dir)
+	gone, firstGone := uint64(0), uint64(0)
 	damage, err := scan(dir, streamPrefix+strconv.Itoa(shard), func(r *record) error {
-		if r.seq&erasedBit != 0 || r.seq != d.seq+1 {
-			if wrong == "" {
-				wrong = fmt.Sprintf("shard %d: message %d is missing", shard, d.seq+1)
+		if seq := r.seq &^ erasedBit; seq <= d.seq {
+			return nil // an erased message that was skipped already
+		} else if seq != d.seq+1 || r.seq&erasedBit != 0 {
+			if firstGone == 0 {
+				firstGone = d.seq + 1
 			}
-			d.seq = r.seq &^ erasedBit
+			gone += seq - d.seq - 1
+			d.seq = seq - 1
+		}
+		if r.seq&erasedBit != 0 {
+			gone++
+			d.seq++
 			return nil
 		}
 		subject, data := r.subject, r.data
@@ -117,6 +126,12 @@ func check(dir string, shard int, mark Mark) (Found, string, error) {
 		err = nil
 	}
 	found.Last = d.seq
+	if gone > archived && err == nil {
+		wrong = fmt.Sprintf("shard %d: message %d is missing", shard, firstGone)
+		if archived > 0 {
+			wrong = fmt.Sprintf("shard %d: %d messages are missing besides the %d that were archived", shard, gone-archived, archived)
+		}
+	}
 	switch {
 	case err != nil || wrong != "":
 	case damage != nil && (!damage.tail || d.seq < mark.Seq):
@@ -129,6 +144,23 @@ func check(dir string, shard int, mark Mark) (Found, string, error) {
 		found.Torn = true
 	}
 	return found, wrong, err
+}
+
+// removedFrom returns how many messages were taken out of a stream after they
+// were archived. Which they were, its readers know.
+func removedFrom(dir string) uint64 {
+	raw, err := os.ReadFile(filepath.Join(dir, "meta.inf"))
+	if err != nil {
+		return 0
+	}
+	var meta struct {
+		Metadata map[string]string `json:"metadata"`
+	}
+	if json.Unmarshal(raw, &meta) != nil {
+		return 0
+	}
+	n, _ := strconv.ParseUint(meta.Metadata["docsaga.removed"], 10, 63) // none is 0
+	return n
 }
 
 // readable reports whether the blocks of a stream are as they were written.

@@ -175,6 +175,19 @@ func orEmpty(proof []tlog.Hash) []tlog.Hash {
 	return proof
 }
 
+// Leaves returns the hash that each event has in the Merkle log.
+func (x *Export) Leaves() []tlog.Hash {
+	leaves := make([]tlog.Hash, len(x.Events))
+	var buffer []byte
+	for i := range x.Events {
+		e := &x.Events[i]
+		at, _ := time.Parse(time.RFC3339Nano, e.StoredAt) // one that is wrong gives another hash
+		m := message{position: e.Position, at: at, subject: e.Subject, header: string(e.Header), data: e.Data}
+		leaves[i], buffer = m.hash(buffer)
+	}
+	return leaves
+}
+
 // newest returns the last checkpoint of a log.
 func newest(dir string, key note.Verifier) ([]byte, Checkpoint, error) {
 	all, err := ReadCheckpoints(filepath.Join(dir, fileCheckpoints))
@@ -304,7 +317,8 @@ func (p *Proven) events(x *Export, key note.Verifier) error {
 		case tlog.CheckRecord(e.Proof, c.Size, c.Root, int64(e.Position.Seq)-1, leaf) != nil: //nolint:gosec // CheckRecord refuses what is out of range
 			return fmt.Errorf("audit: %v, %.200q: is not what the log holds there: %w", e.Position, e.Subject, ErrBad)
 		}
-		decoded, bad := events.Decode(e.Subject, parseHeaderText(string(e.Header)), e.Data)
+		stored := events.Message{Subject: e.Subject, Header: parseHeaderText(string(e.Header)), Data: e.Data}
+		decoded, bad := events.Decode(stored.Subject, stored.Header, stored.Data)
 		decoded.Position, decoded.At = e.Position, at.UTC()
 		if errors.Is(bad, events.ErrBadSubject) || decoded.Slot.Document != x.Document {
 			return fmt.Errorf("audit: %v, %.200q: is not of document %s: %w", e.Position, e.Subject, x.Document, ErrBad)
@@ -314,7 +328,7 @@ func (p *Proven) events(x *Export, key note.Verifier) error {
 				return fmt.Errorf("audit: %v: %w: %w", e.Position, ErrBad, err)
 			}
 		}
-		p.Events = append(p.Events, events.Delivery{Event: decoded, Bad: bad, Attempt: 1})
+		p.Events = append(p.Events, events.Delivery{Event: decoded, Bad: bad, Attempt: 1, Message: stored})
 	}
 	return nil
 }

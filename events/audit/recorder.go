@@ -19,6 +19,12 @@ import (
 	"github.com/docsaga/docsaga/events"
 )
 
+// A RecordedLog is what a [Recorder] asks besides what it is fed.
+type RecordedLog interface {
+	Definitions
+	Removals
+}
+
 // Definitions are what the log's events are read by.
 type Definitions interface {
 	Definitions(ctx context.Context) ([]events.DefinitionRef, error)
@@ -35,7 +41,7 @@ type Config struct {
 // reader of package feed. Only one may work on a directory.
 type Recorder struct {
 	conf        Config
-	source      Definitions
+	source      RecordedLog
 	shards      []*recording
 	definitions *recording
 
@@ -48,11 +54,12 @@ type recording struct {
 	mu     sync.Mutex
 	store  *store
 	buffer []byte
+	gone   *archived // nil until something is met that was removed
 }
 
 // NewRecorder opens, or makes, the audit directory of a log of so many shards.
 // The recorder must be closed.
-func NewRecorder(ctx context.Context, source Definitions, shards int, key note.Signer, verifier note.Verifier, conf Config) (*Recorder, error) {
+func NewRecorder(ctx context.Context, source RecordedLog, shards int, key note.Signer, verifier note.Verifier, conf Config) (*Recorder, error) {
 	if conf.Every == 0 {
 		conf.Every = 10 * time.Second
 	}
@@ -104,41 +111,67 @@ func (r *Recorder) Start(_ context.Context, shard int) (uint64, error) {
 
 // Apply records the next messages of a shard.
 func (r *Recorder) Apply(ctx context.Context, shard int, batch []events.Delivery) error {
-	if err := r.addShard(shard, batch); err != nil {
+	if err := r.addShard(ctx, shard, batch); err != nil {
 		return err
 	}
+	var last events.DefinitionRef
 	for i := range batch {
 		slot := &batch[i].Event.Slot
-		if slot.Definition == "" {
+		ref := events.DefinitionRef{Name: slot.Definition, Version: slot.Version}
+		if ref.Name == "" || ref == last {
 			continue
 		}
-		if err := r.recordDefinition(ctx, events.DefinitionRef{Name: slot.Definition, Version: slot.Version}); err != nil {
+		if err := r.recordDefinition(ctx, ref); err != nil {
+			return err
+		}
+		last = ref
+	}
+	return nil
+}
+
+func (r *Recorder) addShard(ctx context.Context, shard int, batch []events.Delivery) error {
+	rec := r.shards[shard]
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	for i := range batch {
+		next := uint64(rec.store.tree.size) + 1 //nolint:gosec // not negative
+		switch seq := batch[i].Event.Position.Seq; {
+		case seq < next:
+			continue
+		case seq > next && seq-next <= batch[i].Removed:
+			if err := r.addRemoved(ctx, rec, shard, seq); err != nil {
+				return err
+			}
+		case seq > next:
+			return fmt.Errorf("audit: shard %d: message %d comes after %d: %w", shard, seq, next-1, ErrBad)
+		}
+		var leaf tlog.Hash
+		leaf, rec.buffer = leafOf(&batch[i], rec.buffer)
+		if err := rec.store.add(leaf); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Recorder) addShard(shard int, batch []events.Delivery) error {
-	rec := r.shards[shard]
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
-	for i := range batch {
+// addRemoved adds the hashes of messages up to one that is there.
+func (r *Recorder) addRemoved(ctx context.Context, rec *recording, shard int, there uint64) error {
+	if rec.gone == nil {
+		rec.gone = &archived{source: r.source, shard: shard}
+	}
+	for {
 		next := uint64(rec.store.tree.size) + 1 //nolint:gosec // not negative
-		m := messageOf(&batch[i])
-		switch {
-		case m.position.Seq < next:
-			continue
-		case m.position.Seq > next:
-			return fmt.Errorf("audit: shard %d: message %d comes after %d: %w", shard, m.position.Seq, next-1, ErrBad)
+		if next == there {
+			return nil
 		}
-		var leaf tlog.Hash
-		leaf, rec.buffer = m.hash(rec.buffer)
-		if err := rec.store.add(leaf); err != nil {
+		leaf, err := rec.gone.leaf(ctx, next)
+		if err == nil {
+			err = rec.store.add(leaf)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // Run signs what was recorded, from time to time, until ctx ends, and once

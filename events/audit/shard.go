@@ -53,7 +53,7 @@ func (v *verifier) run(ctx context.Context) error {
 				continue
 			}
 		}
-		if err := v.gap(after+1, min(next.Seq-1, last)); err != nil {
+		if err := v.gap(ctx, after+1, min(next.Seq-1, last)); err != nil {
 			return err
 		}
 		after = next.Seq - 1
@@ -86,6 +86,11 @@ func (v *verifier) follow(ctx context.Context, after, last uint64) (uint64, erro
 			if m.position.Seq > last {
 				return after, nil
 			}
+			if m.position.Seq > after+1 {
+				if err := v.gap(ctx, after+1, m.position.Seq-1); err != nil {
+					return after, err
+				}
+			}
 			if err := v.take(m); err != nil {
 				return after, err
 			}
@@ -117,21 +122,79 @@ func (v *verifier) take(m message) error {
 	return v.place(pair{seq: m.position.Seq, got: &m}, leaf)
 }
 
-// gap takes note that messages are missing.
-func (v *verifier) gap(from, to uint64) error {
-	v.r.find(v.name(), "%s missing: %d-%d to %d-%d", count(to-from+1, "event"), v.shard, from, v.shard, to)
-	v.broken = true // the tree cannot be rebuilt
-	for seq := from; seq <= to && v.tree.size < v.covers; seq++ {
-		if v.leaves == nil {
-			v.due, v.covers = nil, v.tree.size
-			return nil
+// gap takes note that messages are not there: those that were archived and
+// removed, and those that nothing says this of.
+func (v *verifier) gap(ctx context.Context, from, to uint64) error {
+	first := uint64(0) // of those that are missing and were not told yet
+	tell := func(last uint64) {
+		if first != 0 {
+			v.r.find(v.name(), "%s missing: %d-%d to %d-%d", count(last-first+1, "event"), v.shard, first, v.shard, last)
 		}
-		want, err := nextLeaf(v.leaves, v.tree.size)
-		if err != nil {
-			return fmt.Errorf("audit: %w", err)
-		}
-		v.add(want) // what stood there, so that the rest can be compared
+		first = 0
 	}
+	for seq := from; seq <= to; seq++ {
+		leaf, err := v.archived.leaf(ctx, seq)
+		switch {
+		case err == nil:
+			tell(seq - 1)
+			if err := v.wasRemoved(seq, leaf); err != nil {
+				return err
+			}
+		case !errors.Is(err, events.ErrNotFound):
+			return err
+		default:
+			if first == 0 {
+				first = seq
+			}
+			if err := v.isMissing(); err != nil {
+				return err
+			}
+		}
+	}
+	tell(to)
+	return nil
+}
+
+// wasRemoved puts the hash that the log's list names where the message was.
+func (v *verifier) wasRemoved(seq uint64, leaf tlog.Hash) error {
+	if v.tree.size >= v.covers {
+		v.r.Uncovered++
+		return nil
+	}
+	v.r.Archived++
+	if v.leaves == nil {
+		v.add(leaf)
+		return nil
+	}
+	want, err := nextLeaf(v.leaves, v.tree.size)
+	if err != nil {
+		v.leaves = nil // as in place
+		v.add(leaf)
+		return nil //nolint:nilerr // as said
+	}
+	if leaf != want {
+		v.r.find(place(v.shard, seq), "was archived and removed, but what was recorded is not what the list of removed messages names")
+	}
+	v.add(want)
+	return nil
+}
+
+// isMissing puts what was recorded where a message is missing, so that the rest
+// can be compared.
+func (v *verifier) isMissing() error {
+	v.broken = true // the tree cannot be rebuilt
+	if v.tree.size >= v.covers {
+		return nil
+	}
+	if v.leaves == nil {
+		v.due, v.covers = nil, v.tree.size
+		return nil
+	}
+	want, err := nextLeaf(v.leaves, v.tree.size)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	v.add(want)
 	return nil
 }
 

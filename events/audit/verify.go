@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/removed"
 )
 
 // A Source is the log that is checked.
@@ -27,6 +28,14 @@ type Source interface {
 	// Next returns the position of the first message at a position or after
 	// it, or events.ErrNotFound.
 	Next(ctx context.Context, at events.Position) (events.Position, error)
+	Removals
+}
+
+// Removals know which messages were taken out of a log after their documents
+// were archived; see package removed.
+type Removals interface {
+	// Removed returns those of a shard, in order. Follow steps over them.
+	Removed(ctx context.Context, shard int) ([]removed.Message, error)
 }
 
 // Evidence is what the log is checked against.
@@ -50,6 +59,7 @@ type Finding struct {
 type Result struct {
 	Events      uint64    `json:"events"`      // that checkpoints cover and that were compared
 	Uncovered   uint64    `json:"uncovered"`   // that came after the last checkpoint
+	Archived    uint64    `json:"archived"`    // that were taken out of the log, and whose recorded hashes the log's lists name
 	Checkpoints int       `json:"checkpoints"` // whose signature and root were checked
 	Definitions int       `json:"definitions"`
 	Files       int       `json:"files"`    // whose content was read
@@ -85,7 +95,7 @@ func Verify(ctx context.Context, source Source, definitions Definitions, ev Evid
 	look := newLooker(ev.Files, &r)
 	for shard := range source.Shards() {
 		log := logOfShard(shard)
-		v := verifier{r: &r, source: source, shard: shard, look: look}
+		v := verifier{r: &r, source: source, shard: shard, look: look, archived: &archived{source: source, shard: shard}}
 		err := v.open(ev, log, outside[log])
 		if err == nil {
 			err = v.run(ctx)
@@ -145,6 +155,8 @@ type verifier struct {
 	scratch []tlog.Hash
 	buffer  []byte
 	window  []pair // what differs, to be explained
+
+	archived *archived // what was taken out of the log
 }
 
 func (v *verifier) name() string { return logOfShard(v.shard) }
@@ -288,7 +300,8 @@ func compareDefinitions(ctx context.Context, source Definitions, digests map[eve
 }
 
 // Root returns the root of the tree of the first messages of a shard. It reads
-// all of them.
+// all of them. For those that were archived and removed stand the hashes that
+// they had.
 func Root(ctx context.Context, source Source, shard int, size uint64) (tlog.Hash, error) {
 	var tree frontier
 	var scratch []tlog.Hash
@@ -296,16 +309,24 @@ func Root(ctx context.Context, source Source, shard int, size uint64) (tlog.Hash
 	if size == 0 {
 		return tree.root(), nil
 	}
+	gone := archived{source: source, shard: shard}
 	for batch, err := range source.Follow(ctx, events.Position{Shard: shard}) {
 		if err != nil {
 			return tlog.Hash{}, fmt.Errorf("audit: %w", err)
 		}
 		for i := range batch {
-			m := messageOf(&batch[i])
+			seq := batch[i].Event.Position.Seq
+			for uint64(tree.size)+1 < seq { //nolint:gosec // not negative
+				leaf, err := gone.leaf(ctx, uint64(tree.size)+1) //nolint:gosec // not negative
+				if err != nil {
+					return tlog.Hash{}, err
+				}
+				scratch = tree.add(leaf, scratch[:0])
+			}
 			var leaf tlog.Hash
-			leaf, buffer = m.hash(buffer)
+			leaf, buffer = leafOf(&batch[i], buffer)
 			scratch = tree.add(leaf, scratch[:0])
-			if m.position.Seq == size {
+			if seq >= size {
 				return tree.root(), nil
 			}
 		}

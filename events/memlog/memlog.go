@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/removed"
 )
 
 const followBatch = 500
@@ -223,6 +224,9 @@ func (l *Log) History(_ context.Context, document events.DocumentID) ([]events.E
 	}
 	return history, nil
 }
+
+// Removed returns no message: none is ever taken out of this log.
+func (l *Log) Removed(context.Context, int) ([]removed.Message, error) { return nil, nil }
 
 // Last returns the sequence of the last message of a shard; 0 if it is empty.
 func (l *Log) Last(_ context.Context, shard int) (uint64, error) {

@@ -37,9 +37,13 @@ func (l *Log) Streams() []string {
 // and state, {"config":{...},"state":{"last_seq":1047,...}}, which are needed to
 // restore it.
 func (l *Log) SaveStream(ctx context.Context, name string, w io.Writer) (json.RawMessage, error) {
-	inbox := l.nc.NewInbox()
+	return saveStream(ctx, l.nc, name, w)
+}
+
+func saveStream(ctx context.Context, nc *nats.Conn, name string, w io.Writer) (json.RawMessage, error) {
+	inbox := nc.NewInbox()
 	chunks := make(chan *nats.Msg, 128) // the server's window is 8 MiB: 32 chunks
-	sub, err := l.nc.ChanSubscribe(inbox, chunks)
+	sub, err := nc.ChanSubscribe(inbox, chunks)
 	if err != nil {
 		return nil, fmt.Errorf("natslog: save stream %s: %w", name, err)
 	}
@@ -50,12 +54,12 @@ func (l *Log) SaveStream(ctx context.Context, name string, w io.Writer) (json.Ra
 		State  json.RawMessage     `json:"state"`
 	}
 	request := fmt.Appendf(nil, `{"deliver_subject":%q,"no_consumers":true,"chunk_size":%d,"jsck":true}`, inbox, snapshotChunk)
-	err = l.ask(ctx, "STREAM.SNAPSHOT."+name, request, &answer)
+	err = ask(ctx, nc, "STREAM.SNAPSHOT."+name, request, &answer)
 	if err == nil && answer.Error != nil {
 		err = answer.Error
 	}
 	if err == nil {
-		err = receive(ctx, l.nc, chunks, w)
+		err = receive(ctx, nc, chunks, w)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("natslog: save stream %s: %w", name, err)

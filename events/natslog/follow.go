@@ -33,7 +33,7 @@ var errAgain = errors.New("follow with a new consumer")
 // Slot, if the subject has one, Position and At are set. Follow heals lost
 // connections and consumers by itself and ends when ctx ends. An error is the
 // last thing it yields; it wraps [ErrGap] if the log is shorter than the
-// position, or a message is missing.
+// position, or a message is missing that was not archived; see package removed.
 func (l *Log) Follow(ctx context.Context, after events.Position) iter.Seq2[[]events.Delivery, error] {
 	return func(yield func([]events.Delivery, error) bool) {
 		f := follower{l: l, after: after, yield: yield}
@@ -149,8 +149,7 @@ func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool,
 		case isMessage:
 			d, derr := f.l.delivery(m, f.after.Shard)
 			if derr == nil && d.Event.Position.Seq != f.after.Seq+1 {
-				derr = fmt.Errorf("got %d instead of %d: %w: %w", d.Event.Position.Seq, f.after.Seq+1, ErrGap, errAgain)
-				f.gaps++
+				derr = f.stepOver(ctx, &d)
 			}
 			if derr != nil {
 				err = derr
@@ -182,6 +181,22 @@ func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool,
 		return false, nil
 	}
 	return true, err
+}
+
+// stepOver takes a message that does not follow on the one before it: what is
+// missing between must have been archived.
+func (f *follower) stepOver(ctx context.Context, d *events.Delivery) error {
+	from, seq := f.after.Seq+1, d.Event.Position.Seq
+	named, err := f.l.wereRemoved(ctx, f.after.Shard, from, seq-1)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", err, errAgain)
+	case !named:
+		f.gaps++
+		return fmt.Errorf("got %d instead of %d: %w: %w", seq, from, ErrGap, errAgain)
+	}
+	d.Removed = seq - from
+	return nil
 }
 
 // delivery returns what a message of a consumer says, without a receipt.

@@ -18,6 +18,8 @@ import (
 // window is how many publishes may wait for their acknowledgement at once.
 const window = 4000
 
+const defaultAckWait = 30 * time.Second
+
 // Options adjusts a [Log]. The zero Options is a good one.
 type Options struct {
 	// Logger gets warnings about what the log heals by itself; default
@@ -56,6 +58,7 @@ type Log struct {
 	definitions jetstream.KeyValue
 	queueFilter jetstream.KeyValue
 	sealer      *seal.Sealer // nil if the log has no keys
+	removals    removals
 }
 
 // Open returns the log on nc's server. Its error wraps [ErrNotProvisioned] if
@@ -74,7 +77,7 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 		l.log = slog.Default()
 	}
 	if l.ackWait == 0 {
-		l.ackWait = 30 * time.Second
+		l.ackWait = defaultAckWait
 	}
 	if err := l.CheckSettings(ctx); err != nil {
 		return nil, err

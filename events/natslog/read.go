@@ -222,8 +222,12 @@ func (l *Log) storedMessage(ctx context.Context, stream string, request []byte) 
 
 // ask sends a request to JetStream's API and reads the JSON answer.
 func (l *Log) ask(ctx context.Context, verb string, request []byte, answer any) error {
+	return ask(ctx, l.nc, verb, request, answer)
+}
+
+func ask(ctx context.Context, nc *nats.Conn, verb string, request []byte, answer any) error {
 	err := retry(ctx, func(ctx context.Context) error {
-		reply, err := l.nc.RequestWithContext(ctx, "$JS.API."+verb, request)
+		reply, err := nc.RequestWithContext(ctx, "$JS.API."+verb, request)
 		if err != nil {
 			return err
 		}

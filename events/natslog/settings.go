@@ -30,7 +30,10 @@ const (
 	metaLayout     = "docsaga.layout"
 	metaShards     = "docsaga.shards"
 	metaDurability = "docsaga.durability"
-	layout         = "1"
+	// metaRemoved is how many messages were taken out of a shard after they
+	// were archived. It is said there for who reads the files of a server.
+	metaRemoved = "docsaga.removed"
+	layout      = "1"
 )
 
 var (
@@ -140,6 +143,9 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 	if err == nil && found.Shards != conf.Shards {
 		return fmt.Errorf("natslog: provision: the log has %d shards, not %d; they cannot be changed: %w", found.Shards, conf.Shards, ErrDrift)
 	}
+	if err := checkWhole(ctx, js, conf.Shards); err != nil {
+		return fmt.Errorf("natslog: provision: %w", err)
+	}
 	for shard := range conf.Shards {
 		if err := provisionStream(ctx, js, conf.shardStream(shard)); err != nil {
 			return err
@@ -151,6 +157,28 @@ func Provision(ctx context.Context, nc *nats.Conn, conf Config) error {
 		}
 	}
 	return provisionBuckets(ctx, js, conf.Replicas)
+}
+
+// checkWhole returns an error if a shard is missing although another has
+// messages: made anew it would be empty.
+func checkWhole(ctx context.Context, js jetstream.JetStream, shards int) error {
+	var missing []string
+	used := false
+	for shard := range shards {
+		info, err := streamInfo(ctx, js, shardName(shard))
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			missing = append(missing, shardName(shard))
+		case err != nil:
+			return err
+		default:
+			used = used || info.State.LastSeq > 0
+		}
+	}
+	if used && len(missing) > 0 {
+		return fmt.Errorf("stream %s is missing, and others hold messages: finish what was interrupted, or restore a backup: %w", strings.Join(missing, ", "), ErrDrift)
+	}
+	return nil
 }
 
 func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int) error {
@@ -241,6 +269,9 @@ func (l *Log) CheckSettings(ctx context.Context) error {
 // compare returns an error for each setting of got that is not as in want.
 // Replicas may grow, and description and placement are the administrator's.
 func compare(want, got jetstream.StreamConfig) error {
+	if isClosed(got) {
+		return fmt.Errorf("natslog: stream %s is closed: taking archived documents out of it was interrupted; do it again: %w", want.Name, ErrDrift)
+	}
 	want.Description, want.Placement, want.Replicas = got.Description, got.Placement, got.Replicas
 	want.Duplicates, want.Compression = got.Duplicates, got.Compression
 	want.Metadata, got.Metadata = ours(want.Metadata), ours(got.Metadata)
@@ -257,11 +288,12 @@ func compare(want, got jetstream.StreamConfig) error {
 	return errors.Join(all...)
 }
 
-// ours returns the metadata that docsaga wrote; the server adds its own.
+// ours returns the metadata that docsaga wrote and that does not change; the
+// server adds its own.
 func ours(metadata map[string]string) map[string]string {
 	kept := make(map[string]string)
 	for k, v := range metadata {
-		if strings.HasPrefix(k, "docsaga.") {
+		if strings.HasPrefix(k, "docsaga.") && k != metaRemoved {
 			kept[k] = v
 		}
 	}

@@ -57,6 +57,9 @@ func (c *Checker) Effects(steps []events.StepID, list []Effect) {
 		}
 	}
 	for key, n := range exist {
+		if c.archived(key.Document) {
+			continue
+		}
 		c.breach(4, key.Document, "%s.%d has no outcome and %d effects", key.Step, key.Visit, n)
 	}
 }
@@ -79,6 +82,10 @@ func (c *Checker) Finish() Report {
 		slices.SortFunc(d.events, func(a, b event) int { return cmp.Compare(a.seq, b.seq) })
 		c.ends(id, d)
 		c.once(id, d)
+		if c.archived(id) {
+			c.report.Archived++
+			continue
+		}
 		graph, ok := c.graph(id, d)
 		if !ok {
 			continue

@@ -21,6 +21,7 @@ type Projection struct {
 	Statuses []Status
 	Digest   string // of all its rows
 	Folds    []Fold // of the same events, by others
+	Unfolded string // why nobody has folded the same events; empty if somebody has
 }
 
 // A Fold is what a process of its own has made of the events up to the cursors
@@ -44,7 +45,7 @@ type Reading struct {
 // the same events gets the same rows. It is called after all messages.
 func (c *Checker) Projected(p Projection) {
 	f := &c.findings[8]
-	f.Skipped = ""
+	f.Skipped = p.Unfolded
 	for _, shard := range slices.Sorted(maps.Keys(p.Cursors)) {
 		f.Checked++
 		if shard >= len(c.last) || p.Cursors[shard] > c.last[shard] {

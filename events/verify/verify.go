@@ -17,6 +17,8 @@ type Message struct {
 	At      time.Time
 	// Unsigned says that readers refuse it, for it is not signed as it must be.
 	Unsigned bool
+	// Archived says that it was taken out of the log, and comes from an archive.
+	Archived bool
 }
 
 // A Graph is what must be known of one version of a definition.
@@ -82,6 +84,7 @@ type Report struct {
 	Malformed int            `json:"malformed"` // messages in a slot that are no event
 	Unsigned  int            `json:"unsigned"`  // those of them that are not signed as they must be
 	Open      int            `json:"open"`      // documents that have not ended
+	Archived  int            `json:"archived"`  // documents whose steps are not in the log, so that their causes and undos were not checked
 	Ended     map[string]int `json:"ended"`     // by result
 	Findings  []Finding      `json:"findings"`
 	Breaches  []Breach       `json:"breaches"` // the first of each invariant
@@ -108,6 +111,12 @@ type Config struct {
 	// OpenAfter is the time after which a document that has not ended may be
 	// under way still: it counts as open, not as a breach. Zero: none may.
 	OpenAfter time.Time
+	// Removed says whether a message was taken out of the log after its document
+	// was archived, and Archived whether that was done to a document: of such a
+	// one the log says no more than that it was submitted and has ended. Nil if
+	// the log is whole, or the archived messages are taken in their place.
+	Removed  func(shard int, seq uint64) bool
+	Archived func(events.DocumentID) bool
 }
 
 // A Checker collects messages. Its methods are called by one goroutine.
@@ -115,6 +124,7 @@ type Checker struct {
 	conf      Config
 	documents map[events.DocumentID]*document
 	last      []uint64 // of each shard
+	gone      []uint64 // messages of each shard that were archived and removed
 	steps     map[events.StepID]uint32
 	names     []events.StepID
 	report    Report
@@ -124,7 +134,7 @@ type Checker struct {
 // New returns a checker that has seen nothing.
 func New(conf Config) *Checker {
 	c := &Checker{
-		conf: conf, documents: make(map[events.DocumentID]*document), last: make([]uint64, conf.Shards),
+		conf: conf, documents: make(map[events.DocumentID]*document), last: make([]uint64, conf.Shards), gone: make([]uint64, conf.Shards),
 		steps: make(map[events.StepID]uint32), report: Report{Ended: make(map[string]int)},
 	}
 	for i, name := range [...]string{
@@ -201,10 +211,13 @@ func (c *Checker) breach(invariant int, document events.DocumentID, format strin
 func (c *Checker) Take(m *Message) {
 	c.report.Messages++
 	c.findings[7].Checked++
-	if want := c.last[m.Shard] + 1; m.Seq != want {
+	if want := c.last[m.Shard] + 1; m.Seq != want && !c.removed(m.Shard, want, m.Seq) {
 		c.breach(7, "", "shard %d: sequence %d comes after %d", m.Shard, m.Seq, want-1)
 	}
 	c.last[m.Shard] = m.Seq
+	if m.Archived {
+		c.gone[m.Shard]++
+	}
 	slot, err := events.ParseSubject(m.Subject)
 	if err != nil {
 		c.report.Malformed++
@@ -235,6 +248,25 @@ func (c *Checker) Take(m *Message) {
 	}
 	d.at = m.At
 	d.events = append(d.events, c.event(m, slot))
+}
+
+// removed reports whether all messages from one up to another were archived and
+// removed, and counts them.
+func (c *Checker) removed(shard int, from, to uint64) bool {
+	if c.conf.Removed == nil || to < from {
+		return false
+	}
+	for seq := from; seq < to; seq++ {
+		if !c.conf.Removed(shard, seq) {
+			return false
+		}
+	}
+	c.gone[shard] += to - from
+	return true
+}
+
+func (c *Checker) archived(id events.DocumentID) bool {
+	return c.conf.Archived != nil && c.conf.Archived(id)
 }
 
 func (c *Checker) event(m *Message, slot events.Slot) event {
@@ -329,8 +361,8 @@ func result(slot events.Slot, typ string) (events.Result, bool) {
 // shard's messages.
 func (c *Checker) Extent(x Extent) {
 	c.findings[7].Checked++
-	if x.First > 1 || x.Deleted > 0 {
-		c.breach(7, "", "shard %d begins at %d and %d messages are deleted", x.Shard, x.First, x.Deleted)
+	if missing := max(x.First, 1) - 1 + uint64(x.Deleted); missing != c.gone[x.Shard] { //nolint:gosec // not negative
+		c.breach(7, "", "shard %d begins at %d and %d messages are deleted, %d of them archived", x.Shard, x.First, x.Deleted, c.gone[x.Shard])
 	}
 	if last := c.last[x.Shard]; last < x.Last {
 		c.breach(7, "", "shard %d ends at %d, but must reach %d", x.Shard, last, x.Last)

@@ -101,6 +101,36 @@ func TestWhatAQueueMadeAnewHandsOutIsNotDoneAgain(t *testing.T) {
 	})
 }
 
+// A renewed log is one whose queues were all made anew.
+type renewed struct{ *memlog.Log }
+
+func (l renewed) Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error] {
+	return func(yield func(events.Delivery, error) bool) {
+		for d, err := range l.Log.Cues(ctx, queue, shard, inFlight) {
+			if d.Again = true; !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestAVisitThatWasArchivedIsNotDoneAgain(t *testing.T) {
+	for _, ended := range []bool{true, false} {
+		play(t, func(s *stage) {
+			h := &fake{do: always(`{"n":1}`)}
+			s.submit()
+			if ended { // and its outcomes were taken out of the log
+				s.write(events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Ended), Result: events.Completed})
+			}
+			s.run(renewed{s.log}, h)
+			pass(time.Minute)
+			if done := len(h.visits) == 1; done == ended {
+				t.Errorf("ended: %t, done %d times", ended, len(h.visits))
+			}
+		})
+	}
+}
+
 func TestAnUndoThatKillsItsWorkersIsFailedWithoutBeingRun(t *testing.T) {
 	play(t, func(s *stage) {
 		s.write(events.Event{Slot: slot("left", events.Undo), Data: []byte(`{}`)})

@@ -105,6 +105,13 @@ func (r *Runner) forget(ctx context.Context, document events.DocumentID) (err er
 	return f.Forget(ctx, document)
 }
 
+// over reports whether the document has ended. What a visit has come to is then
+// not in the log any more, for the document was archived.
+func (r *Runner) over(ctx context.Context, j job) (bool, error) {
+	_, ended, err := r.standing(ctx, events.DocumentSlot(j.slot.Definition, j.slot.Version, j.slot.Document, events.Ended))
+	return ended, err
+}
+
 // do does one visit and writes what became of it.
 func (r *Runner) do(ctx context.Context, j job) error {
 	if j.attempt > 1 || j.again {
@@ -112,6 +119,9 @@ func (r *Runner) do(ctx context.Context, j job) error {
 			return err
 		} else if taken {
 			return r.lost(ctx, j, &standing)
+		}
+		if over, err := r.over(ctx, j); over || err != nil {
+			return err
 		}
 	}
 	data := events.RawData{Context: j.context}

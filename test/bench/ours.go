@@ -122,7 +122,7 @@ func (p *docsaga) readers(ctx context.Context, g *errgroup.Group, definitions *c
 			return nil, err
 		}
 		g.Go(func() error { return r.Run(ctx) })
-		readers = append(readers, r)
+		readers = append(readers, feed.Unhurried(r, 50*time.Millisecond)) // as docsaga has it
 	}
 	return readers, nil
 }
