@@ -3,9 +3,14 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/docsaga/docsaga/api"
+	"github.com/docsaga/docsaga/events/tracing"
 )
 
 const (
@@ -58,6 +63,31 @@ func TestACloudEventKeepsTheTraceInWhichItBegan(t *testing.T) {
 	} {
 		if kept := c.traceOf(id); kept != want {
 			t.Errorf("%s: trace %q, want %q", id, kept, want)
+		}
+	}
+}
+
+func TestASubmissionIsASpanThatItsEventCarries(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	c := start(t, api.Config{Tracer: tracing.New(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))})
+	c.want(c.post("/v1/documents", `{"document":"d","location":"https://example.com/Ada"}`, "Traceparent", traceOfRequest), http.StatusAccepted)
+	c.want(c.post("/v1/documents", `{"document":"d","location":"https://example.com/Bob"}`), http.StatusConflict)
+	list := spans.Ended()
+	if len(list) != 2 {
+		t.Fatalf("%d spans, want one a submission", len(list))
+	}
+	id := list[0].SpanContext().SpanID().String()
+	if want := traceOfRequest[:36] + id + "-01"; c.traceOf("d") != want || list[0].Parent().SpanID().String() != traceOfRequest[36:52] {
+		t.Errorf("the event carries %s, want %s; parent %s", c.traceOf("d"), want, list[0].Parent().SpanID())
+	}
+	if got := list[1].Status().Description; got != "conflict" {
+		t.Errorf("the refused submission has status %q, want conflict", got)
+	}
+	for _, s := range list {
+		for _, kv := range s.Attributes() {
+			if v := kv.Value.String(); strings.Contains(v, "Ada") || strings.Contains(v, "Bob") {
+				t.Errorf("%s tells what was submitted: %s", kv.Key, v)
+			}
 		}
 	}
 }

@@ -251,7 +251,7 @@ func (s *system) coordinated(ctx context.Context, g *errgroup.Group, readers []f
 	if err != nil {
 		return nil, err
 	}
-	c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger})
+	c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger, Tracer: s.app.tracer})
 	if err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
