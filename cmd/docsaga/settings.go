@@ -22,6 +22,7 @@ type settings struct {
 	nats       string
 	creds      string
 	ca         string
+	inbox      string
 	data       string
 	output     string
 	logLevel   string
@@ -53,6 +54,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.nats, "nats", "nats://127.0.0.1:4222", "URL of the NATS server, or several with commas between")
 	f.StringVar(&s.creds, "creds", "", "NATS credentials file")
 	f.StringVar(&s.ca, "ca", "", "file with the certificates that the NATS server's must chain to")
+	f.StringVar(&s.inbox, "inbox-prefix", "", "where answers of the NATS server come, if its permissions say so (default _INBOX)")
 	f.StringVar(&s.data, "data", "", "directory of the embedded server and the databases (run: a temporary one; else docsaga-data)")
 	f.StringVarP(&s.output, "output", "o", "table", "table, json, jsonl or yaml")
 	f.StringVar(&s.logLevel, "log-level", "warn", "debug, info, warn or error")

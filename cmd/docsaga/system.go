@@ -82,7 +82,7 @@ func (a *app) connectNew(ctx context.Context) (*system, error) { return a.dial(c
 func (a *app) dial(ctx context.Context, provision bool) (*system, error) {
 	s := &system{app: a, dir: orElse(a.settings.data, defaultData)}
 	nc, err := natslog.Connect(a.settings.nats, natslog.ConnectOptions{
-		Name: "docsaga", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
+		Name: "docsaga", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, InboxPrefix: a.settings.inbox, Logger: a.settings.logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w (start one with `docsaga dev`, or name another with --nats)", redacted(a.settings.nats), err)
