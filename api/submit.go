@@ -17,6 +17,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/events/writer"
 )
 
@@ -60,52 +61,80 @@ func documentFor(kind string, names ...string) events.DocumentID {
 	return events.DocumentID(kind + "-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20])))
 }
 
-// Submit puts a document into the log. The same submission again is the same
+// Submit puts a document into the log, and makes a span of that. The same submission again is the same
 // document; another one under its id is an events.ErrConflict. When too many
 // documents wait it is an events.ErrBusy, and nothing is kept.
 func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
+	e, sub, err := s.submission(ctx, sub)
+	if err != nil {
+		return Accepted{}, err
+	}
+	ctx, span := s.conf.Tracer.Start(ctx, tracing.Work{Operation: tracing.Submit, Event: &e, Slot: e.Slot})
+	e.Trace = span.Traceparent(e.Trace)
+	a, err := s.put(ctx, sub, e)
+	switch {
+	case err == nil:
+		span.End("accepted", "")
+	case errors.Is(err, events.ErrConflict):
+		span.End("refused", "conflict")
+	case errors.Is(err, events.ErrBusy):
+		span.End("refused", "busy")
+	default:
+		span.End("refused", "error")
+	}
+	return a, err
+}
+
+// submission returns the event of a submission, and that with what it left out.
+func (s *Server) submission(ctx context.Context, sub Submission) (events.Event, Submission, error) {
+	bad := func(err error) (events.Event, Submission, error) { return events.Event{}, sub, err }
 	if sub.Document == "" {
 		sub.Document = events.DocumentID(ulid.Make().String())
 	}
 	if err := events.CheckDocument(sub.Document); err != nil {
-		return Accepted{}, fmt.Errorf("document: %w", err)
+		return bad(fmt.Errorf("document: %w", err))
 	}
 	if sub.Definition == "" {
 		sub.Definition = s.conf.Definition
 	}
 	if err := events.CheckID(sub.Definition); err != nil {
-		return Accepted{}, fmt.Errorf("definition: %w", err)
+		return bad(fmt.Errorf("definition: %w", err))
 	}
 	d, err := s.system.Definitions.Latest(ctx, sub.Definition)
 	if err != nil {
-		return Accepted{}, err
+		return bad(err)
 	}
 	if sub.Upload != nil {
 		sub.Input.Location = "upload:sha256:" + sub.Upload.SHA256
 	}
 	output, err := canonical(sub.Input)
 	if err != nil {
-		return Accepted{}, err
+		return bad(err)
 	}
 	data, err := events.Data{Output: output}.Marshal()
 	if err != nil {
-		return Accepted{}, err
+		return bad(err)
 	}
+	return events.Event{
+		Slot: events.DocumentSlot(d.Name, d.Version, sub.Document, events.Submitted), Source: sub.Source,
+		Worker: writer.New(), Trace: sub.Trace, Data: data,
+	}, sub, nil
+}
+
+// put stores a submission's file, if it has one, and writes its event.
+func (s *Server) put(ctx context.Context, sub Submission, e events.Event) (Accepted, error) {
 	if err := s.admit(ctx, 1); err != nil {
 		return Accepted{}, err
 	}
 	if sub.Upload != nil {
-		if accepted, err := s.keep(ctx, sub, data); err != nil || !accepted.New {
+		if accepted, err := s.keep(ctx, sub, e.Data); err != nil || !accepted.New {
 			return accepted, err
 		}
 	}
-	e := events.Event{
-		Slot: events.DocumentSlot(d.Name, d.Version, sub.Document, events.Submitted), Source: sub.Source,
-		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: writer.New(), Trace: sub.Trace, Data: data,
-	}
+	e.Time = time.Now().UTC().Truncate(time.Millisecond)
 	standing, err := s.system.Log.Write(ctx, e)
 	if errors.Is(err, events.ErrTaken) {
-		return same(standing, sub, data)
+		return same(standing, sub, e.Data)
 	}
 	return accepted(standing, true), err
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -45,6 +44,7 @@ type cloudEvent struct {
 	Type           string `json:"type" minLength:"1"`
 	Subject        string `json:"subject,omitempty"`
 	SagaDefinition string `json:"sagadefinition,omitempty" doc:"what the document follows"`
+	TraceParent    string `json:"traceparent,omitempty" doc:"the trace that it belongs to, as W3C Trace Context has it; it goes before the request's"`
 	Data           Input  `json:"data"`
 }
 
@@ -109,7 +109,7 @@ func (s *Server) SubmitFile(w http.ResponseWriter, r *http.Request) (accepted Ac
 	if err := s.admit(r.Context(), 0); err != nil {
 		return Accepted{}, err
 	}
-	return s.takeFile(r, Submission{Source: "/docsaga/console/" + PersonOf(r.Context()).Name}, params["boundary"])
+	return s.takeFile(r, Submission{Source: "/docsaga/console/" + PersonOf(r.Context()).Name, Trace: traceOf(r)}, params["boundary"])
 }
 
 // uploadTime is how long an upload may take.
@@ -137,8 +137,10 @@ func (s *Server) submit(w http.ResponseWriter, r *http.Request, hctx huma.Contex
 
 // traceOf returns the trace that a request belongs to, as W3C Trace Context
 // has it; empty if it names none, or nonsense. The services hand it on.
-func traceOf(r *http.Request) string {
-	trace := r.Header.Get("Traceparent")
+func traceOf(r *http.Request) string { return wellFormed(r.Header.Get("Traceparent")) }
+
+// wellFormed returns a traceparent, or nothing if it is none.
+func wellFormed(trace string) string {
 	parts := strings.Split(trace, "-")
 	if len(parts) != 4 {
 		return ""
@@ -177,7 +179,7 @@ func (s *Server) take(r *http.Request) (result any, status int, err error) {
 	case mediaType == "application/cloudevents+json":
 		var e cloudEvent
 		if err = s.readJSON(r, &e); err == nil {
-			result, err = s.takeEvent(r.Context(), e)
+			result, err = s.takeEvent(r, e)
 		}
 	case mediaType == "application/cloudevents-batch+json":
 		result, err = s.takeBatch(r)
@@ -228,7 +230,9 @@ func checkLocation(location string) error {
 	return nil
 }
 
-func (s *Server) takeEvent(ctx context.Context, e cloudEvent) (Accepted, error) {
+// takeEvent submits what a CloudEvent says. Its own traceparent says where it
+// began, that of the request only how it came here.
+func (s *Server) takeEvent(r *http.Request, e cloudEvent) (Accepted, error) {
 	if e.SpecVersion != "1.0" || e.ID == "" || e.Source == "" || e.Type == "" {
 		return Accepted{}, badRequest("CloudEvent: want specversion 1.0, id, source and type")
 	}
@@ -239,10 +243,13 @@ func (s *Server) takeEvent(ctx context.Context, e cloudEvent) (Accepted, error) 
 		return Accepted{}, err
 	}
 	sub := Submission{Document: documentFor("ce", e.Source, e.ID), Definition: e.SagaDefinition, Source: e.Source, Input: e.Data}
+	if sub.Trace = wellFormed(e.TraceParent); sub.Trace == "" {
+		sub.Trace = traceOf(r)
+	}
 	if events.CheckDocument(events.DocumentID(e.Subject)) == nil {
 		sub.Document = events.DocumentID(e.Subject)
 	}
-	return s.Submit(ctx, sub)
+	return s.Submit(r.Context(), sub)
 }
 
 // takeBinary reads a CloudEvent in the binary mode of the HTTP binding.
@@ -256,12 +263,12 @@ func (s *Server) takeBinary(r *http.Request) (Accepted, error) {
 	}
 	e := cloudEvent{
 		SpecVersion: attribute("Specversion"), ID: attribute("Id"), Source: attribute("Source"), Type: attribute("Type"),
-		Subject: attribute("Subject"), SagaDefinition: attribute("Sagadefinition"),
+		Subject: attribute("Subject"), SagaDefinition: attribute("Sagadefinition"), TraceParent: attribute("Traceparent"),
 	}
 	if err := s.readJSON(r, &e.Data); err != nil {
 		return Accepted{}, err
 	}
-	return s.takeEvent(r.Context(), e)
+	return s.takeEvent(r, e)
 }
 
 func (s *Server) takeBatch(r *http.Request) ([]batchResult, error) {
@@ -275,7 +282,7 @@ func (s *Server) takeBatch(r *http.Request) ([]batchResult, error) {
 	results := make([]batchResult, len(batch))
 	for i, e := range batch {
 		results[i].ID = e.ID
-		a, err := s.takeEvent(r.Context(), e)
+		a, err := s.takeEvent(r, e)
 		if err != nil {
 			results[i].Error = s.asProblem(err).Error()
 			continue

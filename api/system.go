@@ -10,6 +10,7 @@ import (
 	"github.com/docsaga/docsaga/coordinator/tasks"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/admission"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/projections/sqlstore"
 	"github.com/docsaga/docsaga/saga/catalog"
 )
@@ -94,6 +95,8 @@ type Config struct {
 	Hosts []string
 	// Logger gets what goes wrong; default slog.Default.
 	Logger *slog.Logger
+	// Tracer makes a span of each submission; nil for none.
+	Tracer *tracing.Tracer
 }
 
 func (c Config) withDefaults() Config {

@@ -91,7 +91,24 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 		tasks, touches := c.catchUp(s)
 		return tasks, touches, nil
 	}
-	return c.decide(s, touched, c.conf.Now()), c.touched(docs), nil
+	tasks := c.decide(s, touched, c.conf.Now())
+	if c.conf.Tracer.On() {
+		trace(tasks, batch)
+	}
+	return tasks, c.touched(docs), nil
+}
+
+// trace notes to which traces tasks belong whose causes are in a batch.
+func trace(tasks []task, batch []events.Delivery) {
+	traces := make(map[string]string, len(batch))
+	for i := range batch {
+		if e := &batch[i].Event; e.Trace != "" {
+			traces[e.ID()] = e.Trace
+		}
+	}
+	for i := range tasks {
+		tasks[i].trace = traces[tasks[i].cause]
+	}
 }
 
 // catchUp decides about every open document: the log has been read as far as

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -51,6 +52,8 @@ type Config struct {
 	Now func() time.Time
 	// Logger gets what goes wrong; default slog.Default.
 	Logger *slog.Logger
+	// Tracer makes a span of each decision that is written; nil for none.
+	Tracer *tracing.Tracer
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -93,6 +96,7 @@ type task struct {
 	document   events.DocumentID
 	decision   saga.Decision
 	cause      string
+	trace      string // of the cause; empty if it is not at hand
 }
 
 // New returns a coordinator. Feed it with feed.Run, and call Run.
@@ -199,10 +203,7 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	for {
 		e, err := c.event(ctx, t)
 		if err == nil {
-			err = c.tell(ctx, &t, &e)
-		}
-		if err == nil {
-			_, err = c.log.Write(ctx, e)
+			err = c.put(ctx, &t, e)
 		}
 		if err == nil || errors.Is(err, events.ErrTaken) || ctx.Err() != nil {
 			return
@@ -221,6 +222,24 @@ func (c *Coordinator) writeOne(ctx context.Context, t task) {
 	}
 }
 
+// put tells others of a decision's event, if it says so, and writes it.
+func (c *Coordinator) put(ctx context.Context, t *task, e events.Event) (err error) {
+	ctx, span := c.conf.Tracer.Start(ctx, tracing.Work{Operation: tracing.Decide, Event: &e, Slot: e.Slot})
+	e.Trace = span.Traceparent(e.Trace)
+	if err = c.tell(ctx, t, &e); err == nil {
+		_, err = c.log.Write(ctx, e)
+	}
+	switch {
+	case errors.Is(err, events.ErrTaken):
+		span.End(tracing.Lost, "")
+	case err != nil:
+		span.End(tracing.Again, "error")
+	default:
+		span.End(e.Result.String(), "") // a command has no result
+	}
+	return err
+}
+
 // isFinal reports whether an error stays however often a decision is tried.
 func isFinal(err error) bool {
 	return errors.Is(err, events.ErrBadEvent) || errors.Is(err, events.ErrBadID) || errors.Is(err, events.ErrTooLarge)
@@ -230,15 +249,18 @@ func isFinal(err error) bool {
 func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 	e := events.Event{
 		Slot: t.decision.Slot(t.definition, t.document), Result: t.decision.Result, Source: events.SourceCoordinator,
-		Time: c.conf.Now().UTC().Truncate(time.Millisecond), Cause: t.cause, Worker: c.worker,
+		Time: c.conf.Now().UTC().Truncate(time.Millisecond), Cause: t.cause, Worker: c.worker, Trace: t.trace,
 	}
 	var history []events.Event
 	var err error
-	if t.decision.Merge || t.decision.Kind == events.Undo {
+	if t.decision.Merge || t.decision.Kind == events.Undo || t.trace == "" && c.conf.Tracer.On() {
 		if history, err = c.history(ctx, t.document); err != nil {
 			return e, err
 		}
 		history = events.Own(history, events.DefinitionRef{Name: t.definition.Name, Version: t.definition.Version})
+		if e.Trace == "" {
+			e.Trace = events.TraceOf(history, t.cause)
+		}
 	}
 	result, data, err := settleSafely(&t, history)
 	if err != nil {

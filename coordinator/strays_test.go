@@ -16,6 +16,7 @@ import (
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/feed"
 	"github.com/docsaga/docsaga/events/memlog"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/saga/catalog"
 	"github.com/docsaga/docsaga/services/runner"
 )
@@ -27,6 +28,7 @@ type bubble struct {
 	catalog   *catalog.Catalog
 	snapshots *kept
 	poll      time.Duration
+	tracer    *tracing.Tracer
 }
 
 // inBubble runs a story on a clock that runs ahead while all wait.
@@ -65,7 +67,7 @@ func (k *kept) Load(_ context.Context, name string) ([]byte, error) {
 
 func (b *bubble) coordinate() (c *coordinator.Coordinator, stop func()) {
 	b.Helper()
-	c, err := coordinator.New(b.log, b.catalog, b.snapshots, coordinator.Config{Poll: b.poll, Logger: slog.New(slog.DiscardHandler)})
+	c, err := coordinator.New(b.log, b.catalog, b.snapshots, coordinator.Config{Poll: b.poll, Logger: slog.New(slog.DiscardHandler), Tracer: b.tracer})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -174,6 +174,17 @@ func isTime(t time.Time) bool {
 	return 1 <= year && year <= 9999
 }
 
+// TraceOf returns the trace that the event of an id belongs to, which what it
+// leads to belongs to as well; empty if none is known.
+func TraceOf(history []Event, id string) string {
+	for i := range history {
+		if e := &history[i]; e.Trace != "" && e.ID() == id {
+			return e.Trace
+		}
+	}
+	return ""
+}
+
 // Data is an event's payload.
 type Data struct {
 	// Output is what the step made. That of document.submitted is what was

@@ -265,7 +265,7 @@ func (a *app) emptyPlace(ctx context.Context, remote bool) (*place, error) {
 	var err error
 	if remote {
 		p.nc, err = natslog.Connect(a.settings.nats, natslog.ConnectOptions{
-			Name: "docsaga restore", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
+			Name: "docsaga restore", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, InboxPrefix: a.settings.inbox, Logger: a.settings.logger,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", redacted(a.settings.nats), err)

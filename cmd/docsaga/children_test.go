@@ -8,7 +8,7 @@ import (
 func TestEachPartOfDevUnderstandsWhatItIsTold(t *testing.T) {
 	on := settings{
 		logLevel: "warn", seal: true, checked: true, records: "r.db", status: "s.db", policy: "p.yaml", clamd: "tcp:127.0.0.1:1",
-		keys: "k", masterKey: "m", roots: []string{"/a", "/b"}, maxWaiting: 5, signing: signing{key: "x", signers: "y", required: true},
+		keys: "k", masterKey: "m", otlp: "http://127.0.0.1:1", roots: []string{"/a", "/b"}, maxWaiting: 5, signing: signing{key: "x", signers: "y", required: true},
 	}
 	for name, s := range map[string]settings{"nothing": {logLevel: "warn"}, "everything": on} {
 		a := &app{out: io.Discard, errOut: io.Discard, settings: s}

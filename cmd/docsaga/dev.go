@@ -104,6 +104,7 @@ func (a *app) children(nats, dir, http string) map[string][]string {
 		shared = append(shared, "--seal")
 	}
 	given("master-key", a.settings.masterKey)
+	given("otlp", a.settings.otlp)
 	given("root", strings.Join(a.settings.roots, ","))
 	given("max-waiting", strconv.FormatUint(a.settings.maxWaiting, 10))
 	shared = append(shared, a.settings.signing.arguments()...)

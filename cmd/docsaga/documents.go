@@ -73,6 +73,7 @@ func (a *app) submit(ctx context.Context, place string, o submitOptions) error {
 	if o.sha256 != "" {
 		s.input["sha256"] = o.sha256
 	}
+	s.tracer = a.tracer
 	e, err := s.submit(ctx, sys.log, d)
 	if err != nil {
 		return err

@@ -148,7 +148,7 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
 		Operator: operate{verbs.New(s.log, s.catalog), forget.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: s.gate(), Queues: s.log,
-	}, hub, api.Config{Keys: keys, Issuer: issuer, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger})
+	}, hub, api.Config{Keys: keys, Issuer: issuer, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger, Tracer: s.app.tracer})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {
 		return part, nil, err

@@ -15,6 +15,8 @@ import (
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/natslog"
+	"github.com/docsaga/docsaga/events/tracing"
+	"github.com/docsaga/docsaga/events/tracing/otlp"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -47,6 +49,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root.SetOut(out)
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
+	a.traced(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -105,6 +108,8 @@ type app struct {
 	out, errOut io.Writer
 	settings    settings
 	who         who
+	spans       *otlp.Exporter  // or nil
+	tracer      *tracing.Tracer // the same
 }
 
 func (a *app) root() *cobra.Command {

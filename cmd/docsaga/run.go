@@ -110,7 +110,7 @@ func (a *app) runItems(ctx context.Context, sys *system, d *saga.Definition, t *
 	for i, it := range items {
 		documents[i] = newDocumentID()
 		t.expect(documents[i])
-		s := submission{document: documents[i], input: map[string]any{"location": it.location, "name": filepath.Base(it.label)}}
+		s := submission{document: documents[i], input: map[string]any{"location": it.location, "name": filepath.Base(it.label)}, tracer: a.tracer}
 		if _, err := s.submit(ctx, sys.log, d); err != nil {
 			return nil, err
 		}

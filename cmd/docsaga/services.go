@@ -75,6 +75,7 @@ func (s *system) service(ctx context.Context, name string) (hosted, error) {
 	if err != nil {
 		return part, fmt.Errorf("service %s: %w", name, err)
 	}
+	conf.Tracer = s.app.tracer
 	conf.Logger, conf.Retries, conf.Crashes = s.app.settings.logger, s.app.settings.tuning.retries, s.app.settings.tuning.crashes
 	r, err := runner.New(name, h, s.log, s.catalog, conf)
 	if err != nil {

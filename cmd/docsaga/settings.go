@@ -22,6 +22,7 @@ type settings struct {
 	nats       string
 	creds      string
 	ca         string
+	inbox      string
 	data       string
 	output     string
 	logLevel   string
@@ -36,6 +37,7 @@ type settings struct {
 	clamd      string
 	keys       string
 	seal       bool
+	otlp       string
 	masterKey  string
 	maxWaiting uint64
 	checked    bool // what is written is as its schema says
@@ -52,6 +54,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.nats, "nats", "nats://127.0.0.1:4222", "URL of the NATS server, or several with commas between")
 	f.StringVar(&s.creds, "creds", "", "NATS credentials file")
 	f.StringVar(&s.ca, "ca", "", "file with the certificates that the NATS server's must chain to")
+	f.StringVar(&s.inbox, "inbox-prefix", "", "where answers of the NATS server come, if its permissions say so (default _INBOX)")
 	f.StringVar(&s.data, "data", "", "directory of the embedded server and the databases (run: a temporary one; else docsaga-data)")
 	f.StringVarP(&s.output, "output", "o", "table", "table, json, jsonl or yaml")
 	f.StringVar(&s.logLevel, "log-level", "warn", "debug, info, warn or error")
@@ -68,6 +71,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Uint64Var(&s.maxWaiting, "max-waiting", admission.DefaultMost, "documents that may wait for one service; more are refused as busy, 0 for never")
 	f.BoolVar(&s.checked, "check-events", false, "refuse to write an event that is not as its JSON Schema says")
 	f.BoolVar(&s.seal, "seal", false, "give each document that is submitted a key, without which nobody reads it, so that it can be forgotten")
+	f.StringVar(&s.otlp, "otlp", "", "URL of an OpenTelemetry collector that takes traces over HTTP, such as http://127.0.0.1:4318 (default that of OTEL_EXPORTER_OTLP_ENDPOINT, else none)")
 	f.StringVar(&s.masterKey, "master-key", "", "file with the key that the documents' keys are wrapped with: 32 bytes in base64")
 	f.StringVar(&s.clamd, "clamd", "", "address of clamd: unix:/path or tcp:host:port")
 	s.signing.flags(f)
@@ -106,7 +110,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	s.logger = slog.New(slog.NewTextHandler(a.errOut, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(s.logger)
 	a.who.command = cmd.CommandPath()
-	return nil
+	return a.trace(cmd.Context())
 }
 
 func orElse(s, otherwise string) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -26,6 +27,7 @@ const sourceSubmit = "/docsaga/submit"
 type submission struct {
 	document events.DocumentID
 	input    map[string]any // what the definition sees as `document`
+	tracer   *tracing.Tracer
 }
 
 // newDocumentID returns a new id, a ULID.
@@ -52,7 +54,14 @@ func (s submission) submit(ctx context.Context, log submissionLog, d *saga.Defin
 		Slot: events.DocumentSlot(d.Name, d.Version, s.document, events.Submitted), Source: sourceSubmit,
 		Time: time.Now().UTC().Truncate(time.Millisecond), Worker: writer.New(), Data: data,
 	}
+	ctx, span := s.tracer.Start(ctx, tracing.Work{Operation: tracing.Submit, Event: &e, Slot: e.Slot})
+	e.Trace = span.Traceparent(e.Trace)
 	standing, err := log.Write(ctx, e)
+	if err != nil {
+		span.End("refused", "error")
+	} else {
+		span.End("accepted", "")
+	}
 	if errors.Is(err, events.ErrTaken) {
 		if bytes.Equal(standing.Data, e.Data) && standing.Slot.Definition == e.Slot.Definition {
 			return standing, nil

@@ -82,7 +82,7 @@ func (a *app) connectNew(ctx context.Context) (*system, error) { return a.dial(c
 func (a *app) dial(ctx context.Context, provision bool) (*system, error) {
 	s := &system{app: a, dir: orElse(a.settings.data, defaultData)}
 	nc, err := natslog.Connect(a.settings.nats, natslog.ConnectOptions{
-		Name: "docsaga", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
+		Name: "docsaga", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, InboxPrefix: a.settings.inbox, Logger: a.settings.logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w (start one with `docsaga dev`, or name another with --nats)", redacted(a.settings.nats), err)
@@ -256,7 +256,7 @@ func (s *system) coordinated(ctx context.Context, g *errgroup.Group, readers []f
 	if err != nil {
 		return nil, err
 	}
-	c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger})
+	c, err := coordinator.New(s.log, s.catalog, s.log.Snapshots(), coordinator.Config{Outside: outside, Logger: s.app.settings.logger, Tracer: s.app.tracer})
 	if err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}

@@ -205,7 +205,7 @@ func readLines[T any](path string) ([]T, error) {
 func (a *app) rawLog(ctx context.Context, store string) (*rawLog, func(), error) {
 	if store == "" {
 		nc, err := natslog.Connect(a.settings.nats, natslog.ConnectOptions{
-			Name: "docsaga verify", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, Logger: a.settings.logger,
+			Name: "docsaga verify", CredentialsFile: a.settings.creds, CAFile: a.settings.ca, InboxPrefix: a.settings.inbox, Logger: a.settings.logger,
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("connect to %s: %w", redacted(a.settings.nats), err)

@@ -131,6 +131,7 @@ func (f *Flows) submission(ctx context.Context, p *picture, slot events.Slot, vi
 	e := events.Event{
 		Slot:   events.DocumentSlot(d.Name, d.Version, childOf(slot), events.Submitted),
 		Source: callSource(slot, depth), Worker: string(childOf(slot)), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Trace: p.history[p.opened[visit]].Trace,
 	}
 	if e.Data, err = data.Marshal(); err != nil {
 		return bad(err)

@@ -114,6 +114,7 @@ func (p *picture) outcome(slot events.Slot, n *saga.Node, a answer) (events.Even
 		Slot: slot, Result: a.result, Source: a.source, Worker: a.worker, Cause: p.definition.Cause(&p.state, p.document),
 		Time: time.Now().UTC().Truncate(time.Millisecond),
 	}
+	e.Trace = events.TraceOf(p.history, e.Cause)
 	context, err := p.context(slot)
 	if err != nil {
 		return e, err

@@ -145,6 +145,7 @@ func (p *picture) done(t *Task, who Actor, form Form) (events.Event, error) {
 		Slot: slot, Result: events.Completed, Source: events.SourceOperator, Time: time.Now().UTC().Truncate(time.Millisecond),
 		Cause: p.definition.Cause(&p.state, p.document),
 	}
+	e.Trace = events.TraceOf(p.history, e.Cause)
 	data := events.Data{}
 	var err error
 	switch {
@@ -152,7 +153,7 @@ func (p *picture) done(t *Task, who Actor, form Form) (events.Event, error) {
 		e.Slot.Kind = events.Undone
 		for _, was := range p.history {
 			if was.Slot.Kind == events.Undo && was.Slot.Step == t.Step && was.Slot.Visit == t.Visit {
-				e.Slot.Again, e.Cause = was.Slot.Again, was.ID()
+				e.Slot.Again, e.Cause, e.Trace = was.Slot.Again, was.ID(), was.Trace
 			}
 		}
 	case form.Reject != "":

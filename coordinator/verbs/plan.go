@@ -217,7 +217,7 @@ func (p *picture) event(c *Command, slot events.Slot, cause string, data events.
 	if err != nil {
 		return events.Event{}, err
 	}
-	e := events.Event{Slot: slot, Source: events.SourceOperator, Cause: cause, Data: raw}
+	e := events.Event{Slot: slot, Source: events.SourceOperator, Cause: cause, Trace: events.TraceOf(p.history, cause), Data: raw}
 	switch slot.Kind {
 	case events.Outcome:
 		e.Result = c.result()

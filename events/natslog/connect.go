@@ -16,6 +16,7 @@ type ConnectOptions struct {
 	Name            string // shown in the server's list of connections
 	CredentialsFile string // NATS credentials: JWT and seed
 	CAFile          string // PEM certificates that the server's must chain to
+	InboxPrefix     string // of the subjects on which answers come; default _INBOX
 	Logger          *slog.Logger
 	InProcess       nats.InProcessConnProvider // an embedded server, instead of a URL
 }
@@ -64,6 +65,9 @@ func Connect(url string, opts ConnectOptions) (*nats.Conn, error) {
 	}
 	if opts.CAFile != "" {
 		options = append(options, nats.RootCAs(opts.CAFile))
+	}
+	if opts.InboxPrefix != "" {
+		options = append(options, nats.CustomInboxPrefix(opts.InboxPrefix))
 	}
 	if opts.InProcess != nil {
 		options = append(options, nats.InProcessServer(opts.InProcess))

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/events/writer"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
@@ -68,6 +69,9 @@ type Config struct {
 	Middleware []message.HandlerMiddleware
 	// Logger gets what goes wrong; default slog.Default.
 	Logger *slog.Logger
+	// Tracer makes a span of each attempt, which handlers find in their context;
+	// nil for none.
+	Tracer *tracing.Tracer
 }
 
 func (c Config) withDefaults() (Config, error) {

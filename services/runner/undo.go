@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -61,9 +62,12 @@ func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) er
 	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
 		visit.Output = data.Output
 	}
+	ctx, span := r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Undo))
 	if err := r.callUndo(ctx, j, visit); err != nil {
+		span.End(tracing.Again, codeOf(err))
 		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
 	}
+	span.End(events.Completed.String(), "")
 	return nil
 }
 
@@ -82,6 +86,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 		}
 	}
 	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, delivery: d, attempt: d.Attempt, unread: d.Bad}
+	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Undo))
 	result, answer := events.Completed, events.RawData{}
 	switch most := 2 * r.retries(j.node); {
 	case d.Attempt > most+r.conf.Crashes:
@@ -89,17 +94,21 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 	default:
 		err := r.undoCommanded(ctx, j)
 		if err != nil && (d.Attempt < most || ctx.Err() != nil) {
+			j.span.End(tracing.Again, codeOf(err))
 			return err
 		}
 		if err != nil {
 			result, answer.Error = events.Failed, &events.Error{Code: CodeError, Message: err.Error()}
 		}
 	}
-	result, raw, err := fit(result, answer)
+	result, raw, err := fit(result, &answer)
 	if err != nil {
+		j.span.End(tracing.Again, CodeError)
 		return fmt.Errorf("runner: %s: %w", slot.ID(), err)
 	}
-	if _, err := r.log.Write(ctx, r.event(slot, e, result, raw)); err != nil && !errors.Is(err, events.ErrTaken) {
+	_, err = r.log.Write(ctx, r.event(&j, result, raw))
+	j.ended(result, answer.Error, err)
+	if err != nil && !errors.Is(err, events.ErrTaken) {
 		return fmt.Errorf("runner: %w", err)
 	}
 	return nil

@@ -44,7 +44,7 @@ func (r *Runner) callWrapped(ctx context.Context, j job, v Visit) (json.RawMessa
 	msg.SetContext(ctx)
 	msg.Metadata = message.Metadata{
 		MetadataDocument: string(v.Document), MetadataDefinition: v.Definition, MetadataStep: string(v.Step),
-		MetadataVisit: strconv.Itoa(v.Number), MetadataAttempt: strconv.Itoa(v.Attempt), MetadataTrace: j.cue.Trace,
+		MetadataVisit: strconv.Itoa(v.Number), MetadataAttempt: strconv.Itoa(v.Attempt), MetadataTrace: j.span.Traceparent(j.cue.Trace),
 	}
 	made, err := wrapped(msg)
 	if err != nil {

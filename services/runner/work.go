@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/tracing"
 	"github.com/docsaga/docsaga/saga"
 )
 
@@ -47,6 +48,7 @@ type job struct {
 	attempt    int
 	again      bool // see [events.Delivery]
 	folded     bool // the history says which visit it is
+	span       tracing.Span
 }
 
 // handle does what a delivery asks for. After an error it must come again.
@@ -124,6 +126,22 @@ func (r *Runner) do(ctx context.Context, j job) error {
 			return err
 		}
 	}
+	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Do))
+	result, data, err := r.attempt(ctx, j)
+	if err == nil {
+		return r.write(ctx, j, result, data)
+	}
+	j.span.End(tracing.Again, codeOf(err))
+	return err
+}
+
+// traced returns what a span of work on a job is about.
+func (r *Runner) traced(j *job, operation tracing.Operation) tracing.Work {
+	return tracing.Work{Operation: operation, Event: j.cue, Slot: j.slot, Service: r.service, Attempt: j.attempt}
+}
+
+// attempt does a visit once. After an error it is to be tried again.
+func (r *Runner) attempt(ctx context.Context, j job) (events.Result, events.RawData, error) {
 	data := events.RawData{Context: j.context}
 	result := events.Completed
 	visit, err := j.visit()
@@ -140,26 +158,28 @@ func (r *Runner) do(ctx context.Context, j job) error {
 		if rejection, ok := AsRejection(err); ok {
 			result, data.Error = events.Rejected, &events.Error{Code: rejection.Code, Message: rejection.Message}
 			if data.Output, err = marshal(rejection.Output); err != nil {
-				return err
+				return result, data, err
 			}
 		} else if err != nil {
 			if j.attempt < r.retries(j.node) || ctx.Err() != nil {
-				return err
+				return result, data, err
 			}
 			result, data.Error = events.Failed, &events.Error{Code: codeOf(err), Message: err.Error()}
 		}
 	}
-	return r.write(ctx, j, result, data)
+	return result, data, nil
 }
 
 func (r *Runner) retries(n *saga.Node) int { return orDefault(n.Retries, r.conf.Retries) }
 
 func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.RawData) error {
-	result, raw, err := fit(result, data)
+	result, raw, err := fit(result, &data)
 	if err != nil {
+		j.span.End(tracing.Again, CodeError)
 		return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 	}
-	standing, err := r.log.Write(ctx, r.event(j.slot, j.cue, result, raw))
+	standing, err := r.log.Write(ctx, r.event(&j, result, raw))
+	j.ended(result, data.Error, err)
 	if errors.Is(err, events.ErrTaken) {
 		return r.lost(ctx, j, &standing)
 	}
@@ -169,6 +189,20 @@ func (r *Runner) write(ctx context.Context, j job, result events.Result, data ev
 	return nil
 }
 
+// ended ends the job's span with what was to be written, and how that went.
+func (j *job) ended(result events.Result, why *events.Error, written error) {
+	switch {
+	case errors.Is(written, events.ErrTaken):
+		j.span.End(tracing.Lost, "")
+	case written != nil:
+		j.span.End(tracing.Again, CodeError)
+	case why != nil:
+		j.span.End(result.String(), why.Code)
+	default:
+		j.span.End(result.String(), "")
+	}
+}
+
 // maxMessage is how long the message of a failure may be when its event is too
 // large otherwise, in bytes.
 const maxMessage = 4 << 10
@@ -176,7 +210,7 @@ const maxMessage = 4 << 10
 // fit returns the event's payload. What no event can hold fails the visit; the
 // failure must be written in any case, without the context if that alone takes
 // too much: branches that meet may bring more than any of them was allowed.
-func fit(result events.Result, data events.RawData) (events.Result, []byte, error) {
+func fit(result events.Result, data *events.RawData) (events.Result, []byte, error) {
 	raw, err := data.Marshal()
 	if err == nil && len(raw) <= events.MaxData && (len(data.Output) == 0 || json.Valid(data.Output)) {
 		return result, raw, nil
@@ -195,10 +229,10 @@ func fit(result events.Result, data events.RawData) (events.Result, []byte, erro
 	return result, raw, err
 }
 
-func (r *Runner) event(slot events.Slot, cue *events.Event, result events.Result, data []byte) events.Event {
+func (r *Runner) event(j *job, result events.Result, data []byte) events.Event {
 	return events.Event{
-		Slot: slot, Result: result, Source: events.SourceService(r.service), Time: time.Now().UTC().Truncate(time.Millisecond),
-		Cause: cue.ID(), Worker: r.nonce(), Trace: cue.Trace, Data: data,
+		Slot: j.slot, Result: result, Source: events.SourceService(r.service), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Cause: j.cue.ID(), Worker: r.nonce(), Trace: j.span.Traceparent(j.cue.Trace), Data: data,
 	}
 }
 
