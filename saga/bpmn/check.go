@@ -152,7 +152,12 @@ func explain(d *saga.Definition) string {
 		next[string(h.From)] = append(next[string(h.From)], string(h.To)+how)
 	}
 	b.WriteString(begins(d))
-	fmt.Fprintf(&b, "A submitted document goes to %s.\n", orNone(strings.Join(next["document"], ", ")))
+	if several {
+		b.WriteString("From where it begins, a")
+	} else {
+		b.WriteString("A submitted")
+	}
+	fmt.Fprintf(&b, " document goes to %s.\n", orNone(strings.Join(next["document"], ", ")))
 	for i := range d.Nodes {
 		if n := &d.Nodes[i]; what(n) != "" {
 			fmt.Fprintf(&b, "%s%s %s.", n.ID, titled(n.Name), what(n))
