@@ -238,6 +238,8 @@ func TestScanLooksIntoFilesWithinFiles(t *testing.T) {
 	}
 }
 
+// What is quadratic in the size takes hours here; a minute is for machines that
+// have much else to do.
 func TestScanEndsSoonWhateverTheSyntax(t *testing.T) {
 	const size = 2 << 20
 	for name, unit := range map[string]string{
@@ -259,7 +261,7 @@ func TestScanEndsSoonWhateverTheSyntax(t *testing.T) {
 		data := []byte("%PDF-1.7\n" + strings.Repeat(unit, size/len(unit)))
 		start := time.Now()
 		scan.Scan(data, scan.Limits{})
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: took %v", name, took)
 		}
 	}
