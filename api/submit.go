@@ -29,6 +29,8 @@ type Submission struct {
 	Trace      string            // W3C traceparent, or empty
 	Input      Input
 	Upload     *Upload // or nil
+
+	made bool // its id was made here, so nobody has used it
 }
 
 // An Input is what the definition sees as "document".
@@ -89,7 +91,7 @@ func (s *Server) Submit(ctx context.Context, sub Submission) (Accepted, error) {
 func (s *Server) submission(ctx context.Context, sub Submission) (events.Event, Submission, error) {
 	bad := func(err error) (events.Event, Submission, error) { return events.Event{}, sub, err }
 	if sub.Document == "" {
-		sub.Document = events.DocumentID(ulid.Make().String())
+		sub.Document, sub.made = events.DocumentID(ulid.Make().String()), true
 	}
 	if err := events.CheckDocument(sub.Document); err != nil {
 		return bad(fmt.Errorf("document: %w", err))
@@ -142,12 +144,14 @@ func (s *Server) put(ctx context.Context, sub Submission, e events.Event) (Accep
 // keep puts the content into the file store, unless the document is there
 // already: other content must not come to lie beside its own.
 func (s *Server) keep(ctx context.Context, sub Submission, data []byte) (Accepted, error) {
-	history, err := s.system.Log.History(ctx, sub.Document)
-	if err != nil && !errors.Is(err, events.ErrBadEvent) {
-		return Accepted{}, err
-	}
-	if len(history) > 0 {
-		return same(history[0], sub, data)
+	if !sub.made {
+		history, err := s.system.Log.History(ctx, sub.Document)
+		if err != nil && !errors.Is(err, events.ErrBadEvent) {
+			return Accepted{}, err
+		}
+		if len(history) > 0 {
+			return same(history[0], sub, data)
+		}
 	}
 	if _, err := sub.Upload.Content.Seek(0, io.SeekStart); err != nil {
 		return Accepted{}, fmt.Errorf("upload: %w", err)

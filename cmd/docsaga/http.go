@@ -144,10 +144,11 @@ func (s *system) web(ctx context.Context, addr string, status *sqlstore.Store, p
 	if err != nil {
 		return part, nil, err
 	}
-	hub := api.NewHub(s.log.Last)
+	hub, gate := api.NewHub(s.log.Last), s.gate()
+	part.run = append(part.run, gate.Run)
 	server := api.New(api.System{
 		Log: s.log, Files: s.log.Files(), Definitions: s.catalog, Target: s.log, Status: status, Positions: positions,
-		Operator: operate{verbs.New(s.log, s.catalog), forget.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: s.gate(), Queues: s.log,
+		Operator: operate{verbs.New(s.log, s.catalog), forget.New(s.log, s.catalog)}, Records: recorded{store}, Tasks: desk, Notices: told, Gate: gate, Queues: s.log,
 	}, hub, api.Config{Keys: keys, Issuer: issuer, MaxUpload: s.app.settings.maxBytes, Definition: defaultDefinition, Logger: s.app.settings.logger, Tracer: s.app.tracer})
 	pages, err := console.New(server, console.Config{Logger: s.app.settings.logger})
 	if err != nil {

@@ -4,7 +4,7 @@
 // when to try again. What was accepted is in the log and waits there.
 //
 // A [Gate] asks the queues how much waits, at most once in a while, and counts
-// what it has let in since. Several gates may let in a little more than one
+// what it has let in since; see [Gate.Run] for who waits for that. Several gates may let in a little more than one
 // would. If the queues cannot be asked, it lets in: the log decides.
 package admission
 
@@ -57,6 +57,8 @@ type Gate struct {
 	conf   Config
 
 	mu     sync.Mutex
+	runs   bool // Run asks, and the others go by what is known
+	wanted bool // there was a Check since the queues were asked
 	asking bool
 	asked  time.Time // when the queues were asked last
 	full   string    // the fullest queue
@@ -97,6 +99,7 @@ func (g *Gate) Check(ctx context.Context, documents int) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.wanted = true
 	if g.level+g.since < g.conf.Most {
 		g.since += uint64(max(documents, 0)) //nolint:gosec // not negative
 		return nil
@@ -104,15 +107,56 @@ func (g *Gate) Check(ctx context.Context, documents int) error {
 	return &Busy{Queue: g.full, Waiting: g.level + g.since, Most: g.conf.Most, Retry: g.retry()}
 }
 
+// Run asks the queues until ctx ends, as long as there are Checks, so that none
+// of them waits for the answer: while much is written that takes long. Only the
+// first after a pause does, as all do without Run.
+func (g *Gate) Run(ctx context.Context) error {
+	g.setRuns(true)
+	defer g.setRuns(false)
+	tick := time.NewTicker(g.conf.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if g.due() {
+			g.ask(ctx)
+		}
+	}
+}
+
+func (g *Gate) setRuns(runs bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.runs = runs
+}
+
+// due reports whether Run is to ask the queues.
+func (g *Gate) due() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.asking || !g.wanted {
+		return false
+	}
+	g.asking, g.wanted = true, false
+	return true
+}
+
 // turn reports whether the caller is to ask the queues: one at a time, the
 // others go by what is known.
 func (g *Gate) turn() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.asking || !g.asked.IsZero() && time.Since(g.asked) < g.conf.Every {
+	holds := g.conf.Every
+	if g.runs {
+		holds *= 3 // Run asks at its next turn, or the one after
+	}
+	if g.asking || !g.asked.IsZero() && time.Since(g.asked) < holds {
 		return false
 	}
-	g.asking = true
+	g.asking, g.wanted = true, false
 	return true
 }
 

@@ -169,3 +169,55 @@ func TestWithoutALimitNothingIsAsked(t *testing.T) {
 		t.Errorf("error %v after asking %d times, want nil after none", err, q.asked)
 	}
 }
+
+func TestNoCheckWaitsForTheQueuesWhileSomebodyAsksThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &queues{waiting: map[string]uint64{"parsing": 5}}
+		g := admission.New(q, admission.Config{Most: 100})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- g.Run(ctx) }()
+		if err := g.Check(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		q.mu.Lock()
+		q.slow = 400 * time.Millisecond
+		q.mu.Unlock()
+		for range 100 {
+			<-time.After(100 * time.Millisecond)
+			began := time.Now()
+			if err := g.Check(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took != 0 {
+				t.Fatalf("a check took %v, want that it goes by what is known", took)
+			}
+		}
+		q.set(map[string]uint64{"parsing": 100}, nil)
+		later()
+		if err := g.Check(t.Context(), 1); !errors.Is(err, events.ErrBusy) {
+			t.Errorf("%v, want that it is busy: the queues were asked meanwhile", err)
+		}
+		<-time.After(time.Hour)
+		before := q.count()
+		q.set(map[string]uint64{"parsing": 3}, nil)
+		if err := g.Check(t.Context(), 1); err != nil {
+			t.Errorf("%v, want that the first check after a pause asks", err)
+		}
+		<-time.After(time.Hour)
+		if asked := q.count() - before; asked > 2 {
+			t.Errorf("the queues were asked %d times in an hour with one check, want once or twice", asked)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// count returns how often the queues were asked.
+func (q *queues) count() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.asked
+}
