@@ -27,6 +27,9 @@ hold that were made before. The projections and the records service erase their
 rows when the log tells them so. Which steps were done, when, by which service
 and with which outcome and reason code is still shown and proved.
 
+The documents that one has called are forgotten with it; if one of them cannot be,
+it is named and nothing is done.
+
 Who asks for it and why stands in the log, readable and for ever: name nobody in
 the reason. An open document is refused: cancel it first. So is one whose events
 are not sealed, because it was submitted without --seal, or a service wrote them
@@ -49,7 +52,9 @@ type forgetResult struct {
 	Position *events.Position  `json:"position,omitempty"` // of the event that says so
 	Already  bool              `json:"already"`
 	Plain    []string          `json:"plain,omitempty"` // events that stay readable
-	Error    string            `json:"error,omitempty"`
+	// Called are the documents that it called, which are forgotten with it.
+	Called []events.DocumentID `json:"called,omitempty"`
+	Error  string              `json:"error,omitempty"`
 }
 
 func (a *app) forget(ctx context.Context, args []string, r forget.Request) error {
@@ -74,7 +79,7 @@ func (a *app) forget(ctx context.Context, args []string, r forget.Request) error
 		var failed error
 		for _, arg := range args {
 			done, err := forgetter.Do(ctx, events.DocumentID(arg), r)
-			result := forgetResult{Document: events.DocumentID(arg), Already: done.Already, Plain: done.Plain}
+			result := forgetResult{Document: events.DocumentID(arg), Already: done.Already, Plain: done.Plain, Called: done.Called}
 			if err != nil {
 				failed, result.Error = forgetError(err), err.Error()
 			} else {
@@ -120,6 +125,9 @@ func forgetTable(list []forgetResult) table {
 			result = fmt.Sprintf("forgotten, but for %d events that are not sealed", len(r.Plain))
 		case r.Already:
 			result = "was forgotten already"
+		}
+		if r.Error == "" && len(r.Called) > 0 {
+			result += fmt.Sprintf("; and %d that it called", len(r.Called))
 		}
 		t.rows = append(t.rows, []string{string(r.Document), position, result})
 	}

@@ -20,6 +20,9 @@ const CodeCall = "call"
 // maxDepth is how deep documents may call each other.
 const maxDepth = 16
 
+// Called names the document that a visit has called, if it has called one.
+func Called(slot events.Slot) events.DocumentID { return childOf(slot) }
+
 // childOf names the document of a call.
 func childOf(slot events.Slot) events.DocumentID {
 	return events.DocumentID(events.JoinID(string(slot.Document), string(slot.Step), strconv.Itoa(slot.Visit)))

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator/flows"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
@@ -65,36 +66,88 @@ type Done struct {
 	Event   events.Event
 	Already bool     // the event stood before; what was left of it to do is done
 	Plain   []string // ids of events whose data stays, for it is not sealed
+	// Called are the documents that it called, and those that they called: they
+	// are forgotten with it.
+	Called []events.DocumentID
 }
 
 // Plan fails as Do would, and does nothing.
 func (f *Forgetter) Plan(ctx context.Context, document events.DocumentID, r Request) error {
-	_, err := f.look(ctx, document, r)
+	_, err := f.family(ctx, document, r)
 	return err
 }
 
-// Do forgets a document that has ended. The error wraps [ErrOpen] or [ErrPlain],
-// or [events.ErrNotFound] if nobody knows the document. It may be called again,
-// and goes on where it stopped.
+// Do forgets a document that has ended, and all that it has called. The error
+// wraps [ErrOpen] or [ErrPlain], or [events.ErrNotFound] if nobody knows the
+// document; if it is about a called one it names that, and nothing was done. Do
+// may be called again, and goes on where it stopped.
 func (f *Forgetter) Do(ctx context.Context, document events.DocumentID, r Request) (Done, error) {
-	p, err := f.look(ctx, document, r)
+	family, err := f.family(ctx, document, r)
 	if err != nil {
 		return Done{}, err
 	}
+	var all Done
+	for i, p := range family { // the document itself last
+		done, err := f.do(ctx, p, r)
+		all.Event, all.Already, all.Plain = done.Event, done.Already, append(all.Plain, done.Plain...)
+		if err != nil {
+			return all, err
+		}
+		if i < len(family)-1 {
+			all.Called = append(all.Called, p.document)
+		}
+	}
+	return all, nil
+}
+
+func (f *Forgetter) do(ctx context.Context, p *picture, r Request) (Done, error) {
 	done := Done{Plain: p.plain, Already: p.forgotten != nil}
+	var err error
 	if done.Already {
 		done.Event = *p.forgotten
 	} else if done.Event, done.Already, err = f.write(ctx, p, r.By); err != nil {
 		return Done{}, err
 	}
-	if err := f.log.Forget(ctx, document); err != nil {
-		return done, fmt.Errorf("forget: %s: %w", document, err)
+	if err := f.log.Forget(ctx, p.document); err != nil {
+		return done, fmt.Errorf("forget: %s: %w", p.document, err)
 	}
 	return done, nil
 }
 
+// family looks at a document and all that it has called, the callers after what
+// they called. What it has called follows from its visits, so that none is
+// missed for want of a definition.
+func (f *Forgetter) family(ctx context.Context, document events.DocumentID, r Request) ([]*picture, error) {
+	p, err := f.look(ctx, document, r)
+	if err != nil {
+		return nil, err
+	}
+	var all []*picture
+	for _, slot := range p.visits {
+		child := flows.Called(slot)
+		messages, err := f.log.Messages(ctx, child)
+		if err != nil {
+			return nil, fmt.Errorf("forget: %s: %w", child, err)
+		}
+		if len(messages) == 0 {
+			continue
+		}
+		if caller, ok := flows.Caller(messages[0].Event.Source); !ok || caller != document {
+			continue // it only has such an id
+		}
+		below, err := f.family(ctx, child, r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, below...)
+	}
+	return append(all, p), nil
+}
+
 // A picture is what is known of a document that is to be forgotten.
 type picture struct {
+	document         events.DocumentID
+	visits           []events.Slot // that have come to an outcome
 	ended, forgotten *events.Event
 	routes           map[string]events.Route
 	plain            []string
@@ -111,7 +164,7 @@ func (f *Forgetter) look(ctx context.Context, document events.DocumentID, r Requ
 	if err != nil {
 		return nil, fmt.Errorf("forget: %s: %w", document, err)
 	}
-	p := &picture{routes: make(map[string]events.Route)}
+	p := &picture{document: document, routes: make(map[string]events.Route)}
 	if err := p.read(ctx, f.definitions, messages); err != nil {
 		return nil, fmt.Errorf("forget: %s: %w", document, err)
 	}
@@ -151,6 +204,8 @@ func (p *picture) read(ctx context.Context, definitions Definitions, messages []
 			continue
 		}
 		switch e.Slot.Kind { //nolint:exhaustive // the others say nothing about the end
+		case events.Outcome:
+			p.visits = append(p.visits, e.Slot)
 		case events.Ended:
 			p.ended = e
 		case events.Forgotten:

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docsaga/docsaga/coordinator"
+	"github.com/docsaga/docsaga/coordinator/flows"
 	"github.com/docsaga/docsaga/coordinator/forget"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/natslog"
@@ -146,5 +148,51 @@ func TestForgettingGoesOnWhereItWasCutOff(t *testing.T) {
 	}
 	if e, err := l.Submission(t.Context(), "a"); err != nil || !e.Erased() {
 		t.Errorf("it reads %s, %v; want it erased", e.Data, err)
+	}
+}
+
+// child writes the submission of a document that visit step.1 of document a
+// calls, and returns its id.
+func child(t *testing.T, l *natslog.Log, step events.StepID, source func(events.Slot) string) events.Slot {
+	t.Helper()
+	visit := events.Slot{Definition: "flow", Version: 1, Document: "a", Step: step, Visit: 1, Kind: events.Outcome, Again: 1}
+	slot := events.DocumentSlot("other", 1, flows.Called(visit), events.Submitted)
+	for _, e := range []events.Event{
+		{Slot: slot, Source: source(visit), Data: []byte(`{"output":{"name":"Anna"}}`)},
+		{Slot: visit, Result: events.Completed, Source: events.SourceCoordinator},
+	} {
+		e.Worker = "w"
+		if _, err := l.Write(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return slot
+}
+
+func TestWhatADocumentHasCalledIsForgottenWithIt(t *testing.T) {
+	l := open(t, true)
+	f := forget.New(l, none{})
+	write(t, l, events.Submitted, `{"output":{"name":"Anna"}}`)
+	called := child(t, l, "sub", func(s events.Slot) string { return coordinator.SourceCalls + "1/" + s.Subject() })
+	stranger := child(t, l, "plain", func(events.Slot) string { return "/test" })
+	write(t, l, events.Ended, `{}`)
+	if _, err := f.Do(t.Context(), "a", request()); !errors.Is(err, forget.ErrOpen) || !strings.Contains(err.Error(), string(called.Document)) {
+		t.Errorf("one that it called is open: %v, want ErrOpen and its id", err)
+	}
+	if e, err := l.Submission(t.Context(), "a"); err != nil || e.Erased() {
+		t.Errorf("the caller reads %s, %v; want it untouched", e.Data, err)
+	}
+	ended := events.Event{Slot: called.Of(events.Ended), Result: events.Completed, Source: events.SourceCoordinator, Worker: "w"}
+	if _, err := l.Write(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	done, err := f.Do(t.Context(), "a", request())
+	if err != nil || len(done.Called) != 1 || done.Called[0] != called.Document || done.Event.Slot.Document != "a" {
+		t.Errorf("%+v, %v; want both forgotten", done, err)
+	}
+	for id, erased := range map[events.DocumentID]bool{"a": true, called.Document: true, stranger.Document: false} {
+		if e, err := l.Submission(t.Context(), id); err != nil || e.Erased() != erased {
+			t.Errorf("%s reads %s, %v; erased: want %t", id, e.Data, err, erased)
+		}
 	}
 }

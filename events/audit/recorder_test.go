@@ -142,3 +142,17 @@ func keysFor(b *testing.B) (note.Signer, note.Verifier) {
 	}
 	return signer, verifier
 }
+
+func TestAShardWithoutEventsNeedsNoCheckpoint(t *testing.T) {
+	s := newScene(t, 30)
+	if err := os.RemoveAll(filepath.Join(s.dir, "log-0")); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.verify(t, s.evidence()); r.OK() {
+		t.Error("a shard with events and without a checkpoint is no finding")
+	}
+	s.messages[0] = nil // as if it had never had any
+	if r := s.verify(t, s.evidence()); !r.OK() {
+		t.Errorf("%+v, want no finding", r)
+	}
+}

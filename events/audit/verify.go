@@ -96,7 +96,7 @@ func Verify(ctx context.Context, source Source, definitions Definitions, ev Evid
 	for shard := range source.Shards() {
 		log := logOfShard(shard)
 		v := verifier{r: &r, source: source, shard: shard, look: look, archived: &archived{source: source, shard: shard}}
-		err := v.open(ev, log, outside[log])
+		err := v.open(ctx, ev, log, outside[log])
 		if err == nil {
 			err = v.run(ctx)
 		}
@@ -110,13 +110,14 @@ func Verify(ctx context.Context, source Source, definitions Definitions, ev Evid
 	return r, verifyDefinitions(ctx, definitions, ev, &r)
 }
 
-// checkpoints reads and checks the checkpoints of a log.
-func (r *Result) checkpoints(ev Evidence, log string) (list []Checkpoint, err error) {
+// checkpoints reads and checks the checkpoints of a log. That there is none is
+// found if the log holds something.
+func (r *Result) checkpoints(ev Evidence, log string, holds bool) (list []Checkpoint, err error) {
 	all, err := ReadCheckpoints(filepath.Join(ev.Dir, log, fileCheckpoints))
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && holds {
 		r.find(log, "has no checkpoint in %s", ev.Dir)
 	}
 	for i, signed := range all {
@@ -161,8 +162,12 @@ type verifier struct {
 
 func (v *verifier) name() string { return logOfShard(v.shard) }
 
-func (v *verifier) open(ev Evidence, log string, outside []Checkpoint) error {
-	list, err := v.r.checkpoints(ev, log)
+func (v *verifier) open(ctx context.Context, ev Evidence, log string, outside []Checkpoint) error {
+	last, err := v.source.Last(ctx, v.shard)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	list, err := v.r.checkpoints(ev, log, last > 0)
 	if err != nil {
 		return err
 	}
@@ -243,7 +248,7 @@ func nextLeaf(r *bufio.Reader, n int64) (leaf tlog.Hash, err error) {
 
 // verifyDefinitions compares the definitions with their records.
 func verifyDefinitions(ctx context.Context, source Definitions, ev Evidence, r *Result) error {
-	list, err := r.checkpoints(ev, logDefinitions)
+	list, err := r.checkpoints(ev, logDefinitions, true)
 	if err != nil {
 		return err
 	}
