@@ -23,7 +23,14 @@ func deaf(release <-chan struct{}) func(context.Context, runner.Visit) (any, err
 func TestAHandlerThatNeverReturnsLosesItsVisitToAnotherWorker(t *testing.T) {
 	play(t, func(s *stage) {
 		release := make(chan struct{})
-		stuck := &fake{do: deaf(release)}
+		once := deaf(release)
+		stuck := &fake{}
+		stuck.do = func(ctx context.Context, v runner.Visit) (any, error) {
+			if v.Attempt == 1 {
+				return once(ctx, v)
+			}
+			return map[string]int{"n": 2}, nil // it has other workers
+		}
 		r, err := runner.New("left", stuck, s.log, catalog.New(s.log), runner.Config{Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
