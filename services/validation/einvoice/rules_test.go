@@ -283,6 +283,36 @@ func TestALevelIsNotHeldToWhatItDoesNotHave(t *testing.T) {
 	}
 }
 
+func TestASumIsComparedToTheCent(t *testing.T) {
+	for _, c := range []struct {
+		lines  []string
+		stated string
+		right  bool
+	}{
+		{[]string{"10.005", "10.004"}, "20.01", true},
+		{[]string{"10.005", "10.004"}, "20.009", true},
+		{[]string{"10.005", "10.004"}, "20.00", false},
+		{[]string{"10.005", "10.004"}, "20.008", false},
+		{[]string{"10.005"}, "10.01", true},
+		{[]string{"10.005"}, "10.00", false},
+		{[]string{"-10.005"}, "-10.01", true}, // away from zero
+		{[]string{"-10.005"}, "-10.00", true}, // up, as XPath has it
+		{[]string{"-10.006"}, "-10.00", false},
+		{[]string{"-10.005"}, "-10.02", false},
+		{[]string{"-10.00"}, "-9.99", false},
+		{[]string{"10.00"}, "10.01", false},
+	} {
+		inv := einvoice.Invoice{Level: einvoice.LevelEN16931, Totals: einvoice.Totals{Lines: num(c.stated)}}
+		for _, amount := range c.lines {
+			inv.Lines = append(inv.Lines, einvoice.Line{Total: num(amount)})
+		}
+		broken := slices.ContainsFunc(einvoice.Check(&inv, einvoice.Rules(), nil), func(f einvoice.Finding) bool { return f.Rule == "BR-CO-10" })
+		if broken == c.right {
+			t.Errorf("lines %v, stated %s: BR-CO-10 broken: %v, want %v", c.lines, c.stated, broken, !c.right)
+		}
+	}
+}
+
 func TestASeverityCanBeConfigured(t *testing.T) {
 	inv := full(t)
 	inv.Number, inv.Payment.Means[0].Code = "", ""
