@@ -261,6 +261,11 @@ func TestALevelIsNotHeldToWhatItDoesNotHave(t *testing.T) {
 		"EXTENDED with a logistics charge": {einvoice.LevelExtended, func(i *einvoice.Invoice) {
 			i.Adjustments[1] = einvoice.Adjustment{Charge: true, Logistics: true, Amount: num("10.00")}
 		}, ""},
+		"XRechnung with more due than it adds up to": {einvoice.LevelXRechnung, func(i *einvoice.Invoice) { i.Totals.Due = num("999") }, "BR-CO-16"},
+		"XRechnung's extension with third-party payments": {einvoice.LevelXRechnung, func(i *einvoice.Invoice) {
+			i.Totals.Due = num("999")
+			i.Profile = "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0"
+		}, ""},
 		"ZUGFeRD 1.0 with lines without amounts": {einvoice.LevelZUGFeRD1, func(i *einvoice.Invoice) {
 			i.Lines = []einvoice.Line{{Name: "text"}, {}}
 		}, ""},
