@@ -50,7 +50,7 @@ processes may host the same service: the log decides which of them has done a
 visit.`,
 		Example: `  docsaga service location --root /srv/inbox --fetch-host .example.com
   docsaga service location --s3-endpoint minio:9000 --s3-plain --s3-bucket inbox --s3-credentials s3.yaml
-  docsaga service security --clamd unix:/run/clamav/clamd.ctl --policy policy.yaml
+  docsaga service security --clamd unix:/run/clamav/clamd.ctl --policy policy.yaml --max-pages 20000
   docsaga service parsing --reader-deadline 40s --reader-memory 512 --max-pages 20000
   docsaga service validation --rules rules.yaml --templates issuers.yaml --forms forms.yaml --strict
   docsaga service records --records postgres://user@db/records

@@ -149,11 +149,17 @@ func (s *system) security(part *hosted) (*security.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := s.app.settings.tuning.limits()
+	if err != nil {
+		return nil, err
+	}
 	pool, err := s.readers(part)
 	if err != nil {
 		return nil, err
 	}
-	return security.New(security.Config{MaxSize: s.app.settings.maxBytes, Policy: policy, Clamd: clamd}, s.log.Files(), pool)
+	return security.New(security.Config{
+		MaxSize: s.app.settings.maxBytes, Policy: policy, Clamd: clamd, Reading: limits,
+	}, s.log.Files(), pool)
 }
 
 func (s *system) parsing(part *hosted) (*parsing.Handler, error) {

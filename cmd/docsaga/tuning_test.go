@@ -106,3 +106,18 @@ func TestARuleOfTheUsersOwnRefuses(t *testing.T) {
 		t.Errorf("ended %s %s, want it rejected by the rule", r.State, r.stopText())
 	}
 }
+
+func TestThePageLimitHoldsForSecurityToo(t *testing.T) {
+	pdf := filepath.Join(t.TempDir(), "a.pdf")
+	if err := os.WriteFile(pdf, samples.Document{Pages: []string{"1", "2", "3"}}.PDF(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, errOut := docsaga(t, "run", "-o", "json", "--durability", "relaxed", "--max-pages", "2", pdf)
+	var reports []report
+	if err := json.Unmarshal([]byte(out), &reports); err != nil || len(reports) != 1 {
+		t.Fatalf("%v: %s", err, errOut)
+	}
+	if got := reports[0].stopText(); got != "security: too-large" {
+		t.Errorf("stopped at %s, want security: too-large", got)
+	}
+}

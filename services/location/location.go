@@ -26,7 +26,7 @@
 // Reasons for a rejection are the Reason constants. Whatever may pass (a server
 // that is down, a timeout, a full disk) is an ordinary error, to be tried
 // again, and wraps [ErrUnreachable] if it came from the source. Neither names
-// paths, queries or credentials.
+// paths, values of queries or credentials.
 package location
 
 import (

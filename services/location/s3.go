@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -73,8 +74,11 @@ func (s *s3) open(ctx context.Context, _ runner.Visit, location string) (found, 
 	if len(s.conf.Buckets) > 0 && !slices.Contains(s.conf.Buckets, bucket) {
 		return found{}, runner.Reject(ReasonNotAllowed, "the bucket is not one of those that are allowed")
 	}
+	which, err := versionOf(u)
+	if err != nil {
+		return found{}, err
+	}
 	fetch := newFetch(ctx, s.conf.Timeouts)
-	which := minio.GetObjectOptions{VersionID: u.Query().Get("versionId")}
 	body, info, _, err := s.client.GetObject(fetch.ctx, bucket, key, which) //nolint:contextcheck // it inherits from ctx by newFetch
 	if err != nil {
 		err = because(fetch.ctx, err) //nolint:contextcheck // as above
@@ -82,6 +86,21 @@ func (s *s3) open(ctx context.Context, _ runner.Visit, location string) (found, 
 		return found{}, s3Error(err)
 	}
 	return found{body: fetch.patient(body), name: path.Base(key), size: info.Size}, nil
+}
+
+// versionOf returns which version of an object a location names. What else its
+// query may ask for is refused, and not fetched as if it were not there.
+func versionOf(u *url.URL) (minio.GetObjectOptions, error) {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return minio.GetObjectOptions{}, runner.Reject(ReasonNotAllowed, "the query of the location cannot be read")
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if name != "versionId" || len(query[name]) != 1 {
+			return minio.GetObjectOptions{}, runner.Reject(ReasonNotAllowed, "the query of the location has %.40q, want one versionId or nothing", name)
+		}
+	}
+	return minio.GetObjectOptions{VersionID: query.Get("versionId")}, nil
 }
 
 // s3Error sorts the answers of the storage into a no and what may pass.

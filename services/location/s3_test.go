@@ -64,6 +64,19 @@ func TestAnObjectIsFetchedFromS3(t *testing.T) {
 	wantStored(t, conf, Input{Location: "s3://inbox/2026/Rechnung 7.pdf?versionId=v2", SHA256: sum(pdf + "v2")}, pdf+"v2")
 }
 
+func TestAQueryThatS3WouldNotHeedIsRefusedByName(t *testing.T) {
+	conf := storage(t)
+	for query, name := range map[string]string{
+		"versionId=v2&partNumber=2": "partNumber", "versionid=v2": "versionid", "partNumber": "partNumber",
+		"versionId=v1&versionId=v2": "versionId", "X-Amz-Signature=hunter2": "X-Amz-Signature", "a;b": "cannot be read", "%zz": "cannot be read",
+	} {
+		got := wantRejected(t, conf, Input{Location: "s3://inbox/2026/Rechnung 7.pdf?" + query}, ReasonNotAllowed)
+		if !strings.Contains(got, name) || strings.Contains(got, "hunter2") {
+			t.Errorf("%s: refused as %q, want %s named and no value", query, got, name)
+		}
+	}
+}
+
 func TestAnswersOfS3AreNoOrNotYet(t *testing.T) {
 	conf := storage(t)
 	for location, reason := range map[string]string{

@@ -72,7 +72,7 @@ func (s *Store) Get(ctx context.Context, document events.DocumentID) (Record, er
 // the same seller and number. The seller is known by its VAT identifier, or by
 // its name if it has none.
 func (s *Store) Duplicates(ctx context.Context, document events.DocumentID, sellerVATID, seller, number string) ([]events.DocumentID, error) {
-	column, value := "vat_id", sellerVATID
+	column, value := "vat_id", indexed(sellerVATID)
 	if value == "" {
 		column, value = "folded", fold(seller)
 	}
@@ -81,7 +81,7 @@ func (s *Store) Duplicates(ctx context.Context, document events.DocumentID, sell
 	}
 	rows, err := s.db.QueryContext(ctx, `SELECT DISTINCT r.document FROM record r JOIN record_party p
 		ON p.document = r.document AND p.step = r.step AND p.visit = r.visit AND p.role = 'seller'
-		WHERE r.number = $1 AND p.`+column+` = $2 AND r.document <> $3 ORDER BY r.document LIMIT 10`, number, value, document)
+		WHERE r.number = $1 AND p.`+column+` = $2 AND r.document <> $3 ORDER BY r.document LIMIT 10`, indexed(number), value, document)
 	if err != nil {
 		return nil, fmt.Errorf("records: look for duplicates of %s: %w", document, err)
 	}
@@ -141,20 +141,20 @@ func (q Query) conditions() (conditions, error) {
 		}
 		c.add(`(document, step) > (?, ?)`, document, step)
 	}
-	for column, value := range map[string]string{"kind": q.Kind, "number": q.Number} {
+	for column, value := range map[string]string{"kind": q.Kind, "number": indexed(q.Number)} {
 		if value != "" {
 			c.add(column+` = ?`, value)
 		}
 	}
 	if q.From != "" {
-		c.add(`date >= ?`, q.From)
+		c.add(`date >= ?`, indexed(q.From))
 	}
 	if q.To != "" {
-		c.add(`date <= ? AND date <> ''`, q.To)
+		c.add(`date <= ? AND date <> ''`, indexed(q.To))
 	}
 	if q.Party != "" {
 		c.add(`EXISTS (SELECT 1 FROM record_party p WHERE p.document = r.document AND p.step = r.step AND p.visit = r.visit
-			AND (p.folded LIKE ? ESCAPE '\' OR p.vat_id = ?))`, "%"+escapeLike(fold(q.Party))+"%", q.Party)
+			AND (p.folded LIKE ? ESCAPE '\' OR p.vat_id = ?))`, "%"+escapeLike(fold(q.Party))+"%", indexed(q.Party))
 	}
 	for bound, amount := range map[string]string{`total_e4 >= ?`: q.Min, `total_e4 <= ?`: q.Max} {
 		if amount == "" {

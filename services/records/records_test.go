@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -318,6 +319,52 @@ func TestDuplicatesAreOtherDocumentsOfTheSameSellerAndNumber(t *testing.T) {
 			}
 			if got, err := s.Duplicates(t.Context(), "doc-2", "DE123456789", "", "R-2"); err != nil || len(got) != 0 {
 				t.Errorf("got %v, %v; want none", got, err)
+			}
+		})
+	}
+}
+
+// noise returns a text of n letters that no index can compress, each of two
+// bytes.
+func noise(n int) string {
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not a secret
+	letters := make([]rune, n)
+	for i := range letters {
+		letters[i] = rune(0x400 + r.IntN(200))
+	}
+	return string(letters)
+}
+
+func TestATextTooLongForAnIndexIsStoredAndFound(t *testing.T) {
+	long := "x" + noise(6000)
+	visit := func(document events.DocumentID, number string) runner.Visit {
+		input, err := json.Marshal(map[string]any{"validation": map[string]any{"kind": "invoice", "invoice": map[string]any{
+			"number": number, "date": long, "seller": map[string]any{"name": long, "vatID": long},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return runner.Visit{Document: document, Step: "records", Number: 1, Input: input}
+	}
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			store(t, s, visit("a", long), visit("b", long), visit("c", long+"c"))
+			got, err := s.Get(t.Context(), "a")
+			if err != nil || got.Invoice.Number != long || got.Invoice.Date != long || got.Invoice.Seller.VATID != long {
+				t.Errorf("the record does not hold the texts as they were (error %v)", err)
+			}
+			for _, seller := range [][2]string{{long, ""}, {"", long}} {
+				found, err := s.Duplicates(t.Context(), "a", seller[0], seller[1], long)
+				if err != nil || len(found) != 1 || found[0] != "b" {
+					t.Errorf("duplicates of a: got %v, %v, want b", found, err)
+				}
+			}
+			for _, q := range []records.Query{{Number: long}, {Number: long, Party: long}, {Number: long, From: long, To: long}} {
+				page, _, err := s.List(t.Context(), q)
+				if err != nil || len(page) != 2 || page[0].Document != "a" || page[1].Document != "b" {
+					t.Errorf("got %d records, %v, want a and b", len(page), err)
+				}
 			}
 		})
 	}

@@ -2,11 +2,14 @@ package records
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/docsaga/docsaga/services/runner"
 )
@@ -30,7 +33,7 @@ func insert(ctx context.Context, tx *sql.Tx, r Record) error {
 		number, type, date, due_date, currency, total, total_e4, data)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		r.Document, r.Step, r.Visit, r.Kind, r.StoredAt.Format(time.RFC3339Nano), r.Name, file, size, r.Pages,
-		inv.Number, inv.Type, inv.Date, inv.DueDate, inv.Currency, inv.Totals.Grand, scaled(inv.Totals.Grand), string(data)); err != nil {
+		indexed(inv.Number), inv.Type, indexed(inv.Date), inv.DueDate, inv.Currency, inv.Totals.Grand, scaled(inv.Totals.Grand), string(data)); err != nil {
 		return err
 	}
 	if r.Invoice == nil {
@@ -94,7 +97,7 @@ func partyRow(role string, p Party) row {
 	return row{
 		`INSERT INTO record_party (document, step, visit, role, name, folded, vat_id, tax_number, country, city, post_code)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		[]any{role, p.Name, fold(p.Name), p.VATID, p.TaxNumber, address.Country, address.City, address.PostCode},
+		[]any{role, p.Name, fold(p.Name), indexed(p.VATID), p.TaxNumber, address.Country, address.City, address.PostCode},
 	}
 }
 
@@ -102,11 +105,35 @@ func partyRow(role string, p Party) row {
 func exec(ctx context.Context, tx *sql.Tx, query string, values ...any) error {
 	for i, value := range values {
 		if text, ok := value.(string); ok {
-			values[i] = strings.ReplaceAll(text, "\x00", "")
+			values[i] = holdable(text)
 		}
 	}
 	_, err := tx.ExecContext(ctx, query, values...)
 	return err
+}
+
+// holdable returns text without NUL.
+func holdable(text string) string { return strings.ReplaceAll(text, "\x00", "") }
+
+// maxIndexed is how many bytes of a text an index holds; PostgreSQL's refuses
+// about 2,700, and the row with it.
+const maxIndexed = 500
+
+// indexed returns what stands for a text in a column that has an index: the
+// text itself or, if it is too long, its beginning and a digest, so that two
+// that differ stay different. The whole text is in the column data.
+func indexed(text string) string {
+	text = holdable(text)
+	if len(text) <= maxIndexed {
+		return text
+	}
+	digest := sha256.Sum256([]byte(text))
+	end := hex.EncodeToString(digest[:])
+	cut := maxIndexed - len(end)
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + end
 }
 
 // remove removes a visit's record and what belongs to it.

@@ -73,13 +73,19 @@ func bomb() Want       { return stops(stepSecurity, "decompression-bomb") }
 func malware() Want    { return stops(stepSecurity, "malware") }
 func unreadable() Want { return stops(stepParsing, "unreadable") }
 func slow() Want       { return stops(stepParsing, "timeout") }
-func tooMuch() Want    { return stops(stepParsing, "too-large") }
+func tooMuch() Want    { return stops(stepSecurity, "too-large") }
 func badXML() Want     { return stops(stepValidation, "invoice-unreadable") }
 func badRules() Want   { return stops(stepValidation, "invoice-rules") }
 
 // strained are the ends of a file that is too much for one reader or another,
 // by its nesting, its objects, its pages, or the time or memory that it takes.
-func strained() []Want { return []Want{bomb(), unreadable(), slow(), tooMuch()} }
+// Security stops it if its own look is too much already.
+func strained() []Want {
+	return []Want{
+		bomb(), unreadable(), slow(), stops(stepParsing, "too-large"),
+		stops(stepSecurity, "unreadable"), stops(stepSecurity, "timeout"), tooMuch(),
+	}
+}
 
 // kind makes a kind from its name, how it is made, and its right ends, of which
 // the first is the wanted one.

@@ -11,7 +11,9 @@ import (
 )
 
 // What may be looked at of the PDFs within a PDF, by pdfium; the scan of the
-// bytes has bounds of its own. Beyond it they are flagged as not scanned.
+// bytes has bounds of its own. Beyond depth and number they are flagged as not
+// scanned; beyond the time, which may pass with other documents, the document
+// is one that takes too long.
 const (
 	maxDepth = 4                // of one within another
 	maxInner = 20               // in one document
@@ -67,13 +69,22 @@ func (in *inside) pdf(ctx context.Context, a pdfium.Attachment, depth int) error
 	in.left--
 	timed, cancel := context.WithDeadlineCause(ctx, in.until, errTooLong)
 	defer cancel()
-	report, err := in.pdfium.Inspect(timed, a.Content, pdfium.Want{Scripts: true, Attachments: true, Decrypted: true})
+	report, err := in.pdfium.Inspect(timed, a.Content, pdfium.Want{
+		Scripts: true, Attachments: true, Decrypted: true, Limits: in.conf.Reading,
+	})
+	kind, about := kindOf(err)
 	switch {
 	case errors.Is(err, pdfium.ErrPassword), errors.Is(err, pdfium.ErrEncryption):
 		in.look.find(scan.Unscanned, 0, "an attached PDF opens only with a password")
 		return nil
-	case fault(err), errors.Is(err, errTooLong):
+	case kind == Unreadable:
 		in.look.find(scan.Unscanned, 0, fmt.Sprintf("an attached PDF: %.200v", err))
+		return nil
+	case errors.Is(err, errTooLong):
+		in.look.find(Timeout, 0, errTooLong.Error())
+		return nil
+	case about:
+		in.look.find(kind, 0, fmt.Sprintf("an attached PDF: %.200v", err))
 		return nil
 	case err != nil:
 		return err
@@ -81,9 +92,13 @@ func (in *inside) pdf(ctx context.Context, a pdfium.Attachment, depth int) error
 	if len(report.Scripts) > 0 {
 		in.look.find(scan.JavaScript, 0, "a script of an attached PDF")
 	}
-	if report.Encryption > 0 && report.Decrypted != nil {
+	switch {
+	case report.Decrypted != nil:
 		in.look.scanned(scan.Scan(report.Decrypted, in.conf.Limits))
+	case report.Encryption > 0:
+		in.look.find(UnsupportedEncryption, 0, "the decrypted copy of an attached PDF could not be made")
 	}
+	in.look.unread(report)
 	for _, inner := range report.Attachments {
 		in.look.attached(inner, in.conf.Limits)
 	}

@@ -115,6 +115,16 @@ func (l *look) attached(a pdfium.Attachment, limits scan.Limits) {
 	}
 }
 
+// unread adds what pdfium has left out or could not read.
+func (l *look) unread(report pdfium.Report) {
+	for _, part := range report.Cut {
+		l.find(scan.Unscanned, 0, "more "+part+" than are looked at")
+	}
+	for _, fault := range report.Faults {
+		l.find(scan.Unscanned, 0, "it could not be read: "+fault)
+	}
+}
+
 func (l *look) signed(s Signature) {
 	l.signatures = append(l.signatures, s)
 	switch {

@@ -22,7 +22,13 @@ const (
 	NeedsPassword         scan.Kind = "NeedsPassword"         // opens only with a password
 	UnsupportedEncryption scan.Kind = "UnsupportedEncryption" // encrypted in a way that cannot be looked into
 	AlteredSignature      scan.Kind = "AlteredSignature"      // a signature does not fit its bytes, or leaves some out
-	Unreadable            scan.Kind = "Unreadable"            // pdfium gave no report; parsing will say why
+	Unreadable            scan.Kind = "Unreadable"            // pdfium takes it for no PDF, and so will parsing
+
+	// Nobody knows what is in these, and parsing may read them all the same:
+	// it reads other parts, and the machine may be less busy.
+	Timeout  scan.Kind = "Timeout"  // pdfium, or for attached PDFs all of it, took too long
+	TooLarge scan.Kind = "TooLarge" // too many pages, or too much memory to read it
+	Crashed  scan.Kind = "Crashed"  // pdfium crashes on it
 )
 
 // A Policy says what follows from each kind of finding. A kind that is not in
@@ -48,6 +54,9 @@ func DefaultPolicy() Policy {
 
 		NeedsPassword:         Reject,
 		UnsupportedEncryption: Reject,
+		Timeout:               Reject,
+		TooLarge:              Reject,
+		Crashed:               Reject,
 
 		scan.OpenAction:  Flag,
 		scan.AA:          Flag,
@@ -97,6 +106,12 @@ func reasonOf(kind scan.Kind) (reason string, rank int) {
 		return ReasonBomb, 1
 	case NeedsPassword, UnsupportedEncryption, scan.Encrypt:
 		return ReasonEncrypted, 2
+	case Timeout:
+		return ReasonTimeout, 4
+	case TooLarge:
+		return ReasonTooLarge, 5
+	case Crashed:
+		return ReasonUnreadable, 6
 	default:
 		return ReasonActiveContent, 3
 	}

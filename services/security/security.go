@@ -26,7 +26,9 @@ const (
 	ReasonBomb          = "decompression-bomb"
 	ReasonEncrypted     = "encrypted"
 	ReasonActiveContent = "active-content"
-	ReasonTooLarge      = runner.ReasonTooLarge
+	ReasonTooLarge      = runner.ReasonTooLarge // more bytes or pages, or more memory to read it, than the limit
+	ReasonTimeout       = "timeout"             // reading it takes longer than the deadline
+	ReasonUnreadable    = "unreadable"          // pdfium crashes on it
 )
 
 // An Inspector reads a PDF; it is a [pdfium.Pool].
@@ -40,6 +42,10 @@ type Config struct {
 	Policy  Policy      // changes to [DefaultPolicy]
 	Limits  scan.Limits // of the scan
 	Clamd   Clamd       // a virus scanner; none by default
+
+	// Reading bounds what pdfium reads. Where it is less than parsing's, what
+	// parsing could read is rejected here.
+	Reading pdfium.Limits
 }
 
 // A Handler is the security service, a [runner.Handler].
@@ -94,7 +100,9 @@ func (h *Handler) Undo(context.Context, runner.Visit) error { return nil }
 // preview tells what a rejected file would have been, for the person who is
 // to judge it; nil if it cannot be read.
 func (h *Handler) preview(ctx context.Context, data []byte) *Preview {
-	report, err := h.pdfium.Inspect(ctx, data, pdfium.Want{Text: true, Forms: true, Attachments: true})
+	report, err := h.pdfium.Inspect(ctx, data, pdfium.Want{
+		Text: true, Forms: true, Attachments: true, Limits: h.conf.Reading,
+	})
 	if err != nil {
 		return nil
 	}
@@ -113,8 +121,9 @@ func (h *Handler) look(ctx context.Context, data []byte) (*look, error) {
 	}
 	l.scanned(scan.Scan(data, h.conf.Limits))
 	report, err := h.pdfium.Inspect(ctx, data, pdfium.Want{
-		Scripts: true, Signatures: true, Attachments: true, Decrypted: true,
+		Scripts: true, Signatures: true, Attachments: true, Decrypted: true, Limits: h.conf.Reading,
 	})
+	kind, about := kindOf(err)
 	switch {
 	case err == nil:
 		h.reported(l, data, report)
@@ -125,25 +134,33 @@ func (h *Handler) look(ctx context.Context, data []byte) (*look, error) {
 	case errors.Is(err, pdfium.ErrEncryption):
 		l.encrypted = true
 		l.find(UnsupportedEncryption, 0, "the encryption is broken or unknown")
-	case fault(err):
-		l.find(Unreadable, 0, fmt.Sprintf("%.200v", err))
+	case about:
+		l.find(kind, 0, fmt.Sprintf("%.200v", err))
 	default:
 		return nil, err
 	}
 	return l, nil
 }
 
-// fault reports whether err is about the file and comes again with every try.
-func fault(err error) bool {
-	for _, known := range []error{
-		pdfium.ErrUnreadable, pdfium.ErrTimeout, pdfium.ErrMemory,
-		pdfium.ErrTooManyPages, pdfium.ErrTooLarge, pdfium.ErrCrashed,
+// kindOf returns what is found if pdfium gives no report for err, and whether
+// err is about the file at all.
+func kindOf(err error) (kind scan.Kind, about bool) {
+	for _, known := range []struct {
+		err  error
+		kind scan.Kind
+	}{
+		{pdfium.ErrUnreadable, Unreadable},
+		{pdfium.ErrTimeout, Timeout},
+		{pdfium.ErrMemory, TooLarge},
+		{pdfium.ErrTooManyPages, TooLarge},
+		{pdfium.ErrTooLarge, TooLarge},
+		{pdfium.ErrCrashed, Crashed},
 	} {
-		if errors.Is(err, known) {
-			return true
+		if errors.Is(err, known.err) {
+			return known.kind, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // reported adds what pdfium says.
@@ -166,4 +183,5 @@ func (h *Handler) reported(l *look, data []byte, report pdfium.Report) {
 	for _, s := range report.Signatures {
 		l.signed(check(data, s))
 	}
+	l.unread(report)
 }

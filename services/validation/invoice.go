@@ -237,7 +237,7 @@ func (h *Handler) claim(ctx context.Context, v runner.Visit, out *Output) error 
 	if len(raw) <= h.conf.InlineBytes {
 		return nil
 	}
-	file, err := h.files.Put(ctx, v.Document, v.Step, "application/json", bytes.NewReader(raw))
+	file, err := h.files.Put(ctx, v.Document, v.Owner(), "application/json", bytes.NewReader(raw))
 	if err != nil {
 		return fmt.Errorf("store the invoice: %w", err)
 	}

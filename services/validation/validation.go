@@ -63,7 +63,8 @@ const DefaultInlineBytes = 64 << 10
 type Files interface {
 	// Open opens a file that a step of the document has put.
 	Open(ctx context.Context, document events.DocumentID, file events.File) (io.ReadCloser, error)
-	// Put stores what r gives for the document and the step.
+	// Put stores what r gives for the document and the step, or a visit's
+	// [runner.Visit.Owner].
 	Put(ctx context.Context, document events.DocumentID, step events.StepID, mediaType string, r io.Reader) (events.File, error)
 	// Release removes what the step has put for the document, if anything.
 	Release(ctx context.Context, document events.DocumentID, step events.StepID) error
@@ -199,7 +200,7 @@ func (h *Handler) Do(ctx context.Context, v runner.Visit) (any, error) {
 
 // Undo releases an invoice that was too large for its event.
 func (h *Handler) Undo(ctx context.Context, v runner.Visit) error {
-	if err := h.files.Release(ctx, v.Document, v.Step); err != nil {
+	if err := h.files.Release(ctx, v.Document, v.Owner()); err != nil {
 		return fmt.Errorf("validation: undo %s: %w", v.Document, err)
 	}
 	return nil

@@ -303,6 +303,32 @@ func TestALargeInvoiceGoesToTheFileStoreAndUndoReleasesIt(t *testing.T) {
 	}
 }
 
+func TestUndoOfAFailedVisitLeavesTheFileOfTheNext(t *testing.T) {
+	p := parse(t).attach("factur-x.xml", cii(t))
+	h, err := validation.New(validation.Config{InlineBytes: 2500}, p.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := p.visit(), p.visit()
+	second.Number = 2
+	got, err := h.Do(t.Context(), second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := got.(validation.Output).InvoiceFile.Ref
+	for _, c := range []struct {
+		undone runner.Visit
+		there  bool
+	}{{first, true}, {second, false}} {
+		if err := h.Undo(t.Context(), c.undone); err != nil {
+			t.Fatal(err)
+		}
+		if _, there := p.store.files[ref]; there != c.there {
+			t.Errorf("after the undo of visit %d the file of visit 2 is there: %v, want %v", c.undone.Number, there, c.there)
+		}
+	}
+}
+
 func TestTheOutputFitsIntoAnEventWhateverTheInvoiceSays(t *testing.T) {
 	long := strings.Repeat("very long ", 40_000)
 	out, err := parse(t).attach("factur-x.xml", cii(t, "Seller Example Ltd", long, "14 days net", long, "F-2026/17", long)).do(validation.Config{})

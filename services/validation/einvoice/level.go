@@ -45,6 +45,12 @@ func levelOf(syntax Syntax, profile string) Level {
 	return LevelEN16931
 }
 
+// extendsXRechnung reports whether the invoice is of XRechnung's extension, in
+// which what is due may hold payments for third parties (BR-DEX-09).
+func (inv *Invoice) extendsXRechnung() bool {
+	return inv.Level == LevelXRechnung && strings.Contains(strings.ToLower(inv.Profile), ":extension:")
+}
+
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true

@@ -210,6 +210,7 @@ func TestProfilesHaveTheirLevels(t *testing.T) {
 		"urn:cen.eu:en16931:2017#conformant#urn:zugferd.de:2p0:extended":             einvoice.LevelExtended,
 		"urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0":      einvoice.LevelXRechnung,
 		"urn:cen.eu:en16931:2017#compliant#urn:xoev-de:kosit:standard:xrechnung_1.2": einvoice.LevelXRechnung,
+		"urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0": einvoice.LevelXRechnung,
 		"": einvoice.LevelEN16931,
 	} {
 		text := strings.Replace(string(file(t, "full.cii.xml")), "urn:cen.eu:en16931:2017", profile, 1)

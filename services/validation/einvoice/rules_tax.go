@@ -80,6 +80,7 @@ type taxCategory struct {
 	code   string // UNTDID 5305
 	name   string
 	taxed  bool // the rate is above 0
+	zero   bool // if taxed, the rate may be 0 as well
 	many   bool // one breakdown group for each rate
 	reason bool // an exemption reason is needed; else it is not allowed
 	none   bool // no rate is given
@@ -94,6 +95,8 @@ func taxCategories() []taxCategory {
 		{family: "IC", code: "K", name: "intra-community", reason: true},
 		{family: "G", code: "G", name: "export", reason: true},
 		{family: "O", code: "O", name: "not subject to VAT", reason: true, none: true},
+		{family: "IG", code: "L", name: "taxed in the Canary Islands", taxed: true, zero: true, many: true},
+		{family: "IP", code: "M", name: "taxed in Ceuta and Melilla", taxed: true, zero: true, many: true},
 	}
 }
 
@@ -205,7 +208,7 @@ func (c taxCategory) brokenRate(rate Decimal) string {
 		return ""
 	case rate.IsZero():
 		return "the rate is missing"
-	case c.taxed && rate.Sign() <= 0, !c.taxed && rate.Sign() != 0:
+	case rate.Sign() < 0, c.taxed && !c.zero && rate.Sign() == 0, !c.taxed && rate.Sign() != 0:
 		return "the rate is " + rate.String()
 	}
 	return ""

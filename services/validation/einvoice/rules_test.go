@@ -32,7 +32,7 @@ func as(t *testing.T, category string) einvoice.Invoice {
 		inv.Adjustments[i].Category, inv.Adjustments[i].Rate = category, rate
 	}
 	inv.Taxes = []einvoice.Tax{{Type: "VAT", Category: category, Rate: rate, Basis: num("160.00"), Amount: num("0.00"), Exemption: "a reason"}}
-	if category == "Z" {
+	if category == "Z" || category == "L" || category == "M" {
 		inv.Taxes[0].Exemption = ""
 	}
 	inv.Totals.Tax, inv.Totals.Grand, inv.Totals.Due = num("0.00"), num("160.00"), num("78.05")
@@ -40,7 +40,7 @@ func as(t *testing.T, category string) einvoice.Invoice {
 }
 
 func TestAGoodInvoiceBreaksNoRule(t *testing.T) {
-	for _, category := range []string{"S", "Z", "E", "AE", "K", "G", "O"} {
+	for _, category := range []string{"S", "Z", "E", "AE", "K", "G", "O", "L", "M"} {
 		inv := full(t)
 		if category != "S" {
 			inv = as(t, category)
@@ -164,17 +164,25 @@ func breaks() map[string]func(inv *einvoice.Invoice) {
 // starting from an invoice of that category.
 func familyBreaks(code string) map[string]func(inv *einvoice.Invoice) {
 	type inv = *einvoice.Invoice
+	rate := num("1") // one that is wrong
+	if code == "L" || code == "M" {
+		rate = num("-1")
+	}
 	return map[string]func(inv){
-		"1": func(i inv) { i.Taxes = append(i.Taxes, i.Taxes[0]) },
+		"1": func(i inv) {
+			if i.Taxes = append(i.Taxes, i.Taxes[0]); code == "L" || code == "M" { // any number of groups
+				i.Taxes = nil
+			}
+		},
 		"2": func(i inv) {
 			i.Seller.VATID, i.Seller.TaxNumber, i.TaxAgent = "", "", nil
 			if code == "O" {
 				i.Buyer.VATID = "DE1"
 			}
 		},
-		"5": func(i inv) { i.Lines[0].Rate = num("1") },
-		"6": func(i inv) { i.Adjustments[0].Rate = num("1") },
-		"7": func(i inv) { i.Adjustments[1].Rate = num("1") },
+		"5": func(i inv) { i.Lines[0].Rate = rate },
+		"6": func(i inv) { i.Adjustments[0].Rate = rate },
+		"7": func(i inv) { i.Adjustments[1].Rate = rate },
 		"8": func(i inv) { i.Taxes[0].Basis = num("1") },
 		"9": func(i inv) { i.Taxes[0].Amount = num("0.01") },
 		"10": func(i inv) {
@@ -191,7 +199,7 @@ func familyBreaks(code string) map[string]func(inv *einvoice.Invoice) {
 
 func TestEachRuleIsBrokenByWhatItForbids(t *testing.T) {
 	ways := breaks()
-	families := map[string]string{"Z": "Z", "E": "E", "AE": "AE", "IC": "K", "G": "G", "O": "O"}
+	families := map[string]string{"Z": "Z", "E": "E", "AE": "AE", "IC": "K", "G": "G", "O": "O", "IG": "L", "IP": "M"}
 	for _, rule := range einvoice.Rules() {
 		inv := full(t)
 		change, ok := ways[rule.ID]
@@ -213,6 +221,30 @@ func TestEachRuleIsBrokenByWhatItForbids(t *testing.T) {
 		}
 		if f := findings[at]; f.Detail == "" || f.Text != rule.Text || f.Severity != rule.Severity {
 			t.Errorf("%s: finding %+v", rule.ID, f)
+		}
+	}
+}
+
+func TestTheIslandsTaxesMayHaveAnyRateAndAreReckonedByIt(t *testing.T) {
+	for code, family := range map[string]string{"L": "BR-IG-", "M": "BR-IP-"} {
+		for amount, right := range map[string]bool{"11.20": true, "0.00": false} {
+			inv := as(t, code)
+			for i := range inv.Lines {
+				inv.Lines[i].Rate = num("7")
+			}
+			for i := range inv.Adjustments {
+				inv.Adjustments[i].Rate = num("7")
+			}
+			inv.Taxes[0].Rate, inv.Taxes[0].Amount = num("7"), num(amount)
+			var got []string
+			for _, f := range einvoice.Check(&inv, einvoice.Rules(), nil) {
+				if strings.HasPrefix(f.Rule, family) {
+					got = append(got, f.Rule)
+				}
+			}
+			if right != (len(got) == 0) || !right && !slices.Equal(got, []string{family + "9"}) {
+				t.Errorf("%s with a tax of %s: broken are %v", code, amount, got)
+			}
 		}
 	}
 }
@@ -261,6 +293,11 @@ func TestALevelIsNotHeldToWhatItDoesNotHave(t *testing.T) {
 		"EXTENDED with a logistics charge": {einvoice.LevelExtended, func(i *einvoice.Invoice) {
 			i.Adjustments[1] = einvoice.Adjustment{Charge: true, Logistics: true, Amount: num("10.00")}
 		}, ""},
+		"XRechnung with more due than it adds up to": {einvoice.LevelXRechnung, func(i *einvoice.Invoice) { i.Totals.Due = num("999") }, "BR-CO-16"},
+		"XRechnung's extension with third-party payments": {einvoice.LevelXRechnung, func(i *einvoice.Invoice) {
+			i.Totals.Due = num("999")
+			i.Profile = "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0"
+		}, ""},
 		"ZUGFeRD 1.0 with lines without amounts": {einvoice.LevelZUGFeRD1, func(i *einvoice.Invoice) {
 			i.Lines = []einvoice.Line{{Name: "text"}, {}}
 		}, ""},
@@ -279,6 +316,36 @@ func TestALevelIsNotHeldToWhatItDoesNotHave(t *testing.T) {
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: rejected by %v, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestASumIsComparedToTheCent(t *testing.T) {
+	for _, c := range []struct {
+		lines  []string
+		stated string
+		right  bool
+	}{
+		{[]string{"10.005", "10.004"}, "20.01", true},
+		{[]string{"10.005", "10.004"}, "20.009", true},
+		{[]string{"10.005", "10.004"}, "20.00", false},
+		{[]string{"10.005", "10.004"}, "20.008", false},
+		{[]string{"10.005"}, "10.01", true},
+		{[]string{"10.005"}, "10.00", false},
+		{[]string{"-10.005"}, "-10.01", true}, // away from zero
+		{[]string{"-10.005"}, "-10.00", true}, // up, as XPath has it
+		{[]string{"-10.006"}, "-10.00", false},
+		{[]string{"-10.005"}, "-10.02", false},
+		{[]string{"-10.00"}, "-9.99", false},
+		{[]string{"10.00"}, "10.01", false},
+	} {
+		inv := einvoice.Invoice{Level: einvoice.LevelEN16931, Totals: einvoice.Totals{Lines: num(c.stated)}}
+		for _, amount := range c.lines {
+			inv.Lines = append(inv.Lines, einvoice.Line{Total: num(amount)})
+		}
+		broken := slices.ContainsFunc(einvoice.Check(&inv, einvoice.Rules(), nil), func(f einvoice.Finding) bool { return f.Rule == "BR-CO-10" })
+		if broken == c.right {
+			t.Errorf("lines %v, stated %s: BR-CO-10 broken: %v, want %v", c.lines, c.stated, broken, !c.right)
 		}
 	}
 }

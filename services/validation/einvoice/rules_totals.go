@@ -41,8 +41,8 @@ func sumRules() []Rule {
 		// MINIMUM states no prepaid amount, so that its amount due cannot be computed.
 		{"BR-CO-16", "The amount due (BT-115) is the total with tax less what was paid (BT-113) plus rounding (BT-114).", Reject, inBreakdown | inZUGFeRD1, func(inv *Invoice) string {
 			t := inv.Totals
-			if t.Due.IsZero() || t.Grand.IsZero() {
-				return "" // BR-14 or BR-15 says so
+			if t.Due.IsZero() || t.Grand.IsZero() || inv.extendsXRechnung() {
+				return "" // BR-14 or BR-15 says so; or third parties' payments, which are not read, are due too
 			}
 			return differ(t.Due, t.Grand.Sub(t.Prepaid).Add(t.Rounding))
 		}},
