@@ -401,11 +401,19 @@ func (f *folding) redo() {
 	f.begin(Visit{node: again.node, number: uint16(f.e.Slot.Visit), parent: again.parent, item: again.item}) //nolint:gosec // checked
 }
 
+// undo begins an undo. A command whose answer stands already came too late: a
+// person had resolved what another retried.
 func (f *folding) undo() {
-	if i, v, ok := f.visit(); ok {
-		v.again = uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
-		f.s.turn(i, v, Undoing)
+	i, v, ok := f.visit()
+	if !ok {
+		return
 	}
+	if (v.status == Reverted || v.status == UndoFailed) && f.e.Slot.Again <= int(v.again) {
+		f.s.Anomalies++
+		return
+	}
+	v.again = uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
+	f.s.turn(i, v, Undoing)
 }
 
 func (f *folding) undone() {
