@@ -15,7 +15,7 @@ const (
 	ReasonTimer    = "timer"           // when a timer goes off cannot be evaluated
 	ReasonKey      = "correlation-key" // which message a step waits for, or tells, cannot be evaluated; who evaluates it gives it
 	ReasonLoop     = "loop"            // what a loop goes over is no list, or too long
-	ReasonTooMany  = "too-many-tokens" // branches split and never join
+	ReasonTooMany  = "too-many-tokens" // branches split and never join, or a loop never ends
 )
 
 // Fold returns the state after e. An event at or before s.Seq changes nothing
@@ -218,8 +218,18 @@ func (f *folding) outcome() {
 	}
 }
 
+// maxRanks is how many outcomes the state can tell the order of.
+const maxRanks = 1<<16 - 1
+
+// rank gives a visit its place in the order of outcomes. A document with more
+// of them than can be told apart is stuck: those that come then share the last
+// place.
 func (f *folding) rank(v *Visit) {
-	f.s.ranks++
+	if f.s.ranks < maxRanks {
+		f.s.ranks++
+	} else if f.s.Verdict == 0 {
+		f.s.stuck, f.s.StopStep, f.s.Reason = true, f.d.Nodes[v.node].ID, ReasonTooMany
+	}
 	v.rank = f.s.ranks
 	if !f.d.isLoop(*v) {
 		v.bits = 0
@@ -242,8 +252,7 @@ func (f *folding) unexpected(node int) (int, bool) {
 		return f.s.Visits(), f.s.add(visit)
 	}
 	f.s.Anomalies++
-	f.s.ranks++
-	visit.rank = f.s.ranks
+	f.rank(&visit)
 	switch {
 	case f.e.Result == events.Completed:
 		visit.status = Done

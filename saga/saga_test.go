@@ -376,3 +376,56 @@ func BenchmarkFold(b *testing.B) {
 		})
 	}
 }
+
+// endless is a definition of a step that is undone, of three that go round and
+// round behind it, and beside them of two more that are undone.
+func endless(tb testing.TB) *Definition {
+	tb.Helper()
+	step := func(id events.StepID) Node { return Node{ID: id, Kind: Service, Service: string(id), Default: -1} }
+	undone := func(id events.StepID) Node {
+		n := step(id)
+		n.Undo = &Undo{Step: "undo-" + id, Service: string(id)}
+		return n
+	}
+	flow := func(from, to int) Flow { return Flow{ID: "f" + strconv.Itoa(from) + "-" + strconv.Itoa(to), From: from, To: to} }
+	return compile(tb, Definition{Name: "line", Version: 1, Nodes: []Node{
+		{ID: "start", Kind: Start, Default: -1}, undone("u"), step("x"), step("y"), step("z"), undone("v"), undone("w"),
+	}, Flows: []Flow{flow(0, 1), flow(1, 2), flow(2, 3), flow(3, 4), flow(4, 2), flow(0, 5), flow(5, 6)}})
+}
+
+func TestADocumentThatGoesOnForEverIsStuckAndStillUndoneInOrder(t *testing.T) {
+	d := endless(t)
+	s := d.Fold(State{}, submitted())
+	s = d.Fold(s, completed("u", 2))
+	for i := range maxRanks {
+		e := completed([]events.StepID{"x", "y", "z"}[i%3], s.Seq+1)
+		e.Slot.Visit = i/3 + 1
+		s = d.Fold(s, e)
+	}
+	if s.Phase() != Incident || s.Reason != ReasonTooMany || s.Anomalies != 0 {
+		t.Errorf("it is %v for %q with %d anomalies, want an incident: no more outcomes can be told apart", s.Phase(), s.Reason, s.Anomalies)
+	}
+	s = d.Fold(s, completed("v", s.Seq+1))
+	s = d.Fold(s, completed("w", s.Seq+1))
+	s = d.Fold(s, &events.Event{Slot: events.DocumentSlot("line", 1, "d", events.Cancel), Position: events.Position{Seq: s.Seq + 1}})
+	want := []events.StepID{"w", "v", "u"}
+	var planned, undone []events.StepID
+	for _, v := range d.ToUndo(&s) {
+		planned = append(planned, d.Nodes[v.Node()].ID)
+	}
+	for range 20 {
+		due := d.Decide(&s, time.Time{})
+		if len(due) == 0 {
+			break
+		}
+		e := &events.Event{Slot: due[0].Slot(d, "d"), Result: due[0].Result, Position: events.Position{Seq: s.Seq + 1}}
+		if s = d.Fold(s, e); e.Slot.Kind == events.Undo {
+			undone = append(undone, e.Slot.Step)
+			done := &events.Event{Slot: e.Slot.Of(events.Undone), Result: events.Completed, Position: events.Position{Seq: s.Seq + 1}}
+			s = d.Fold(s, done)
+		}
+	}
+	if s.Phase() != Ended || !slices.Equal(undone, want) || !slices.Equal(planned, want) {
+		t.Errorf("it is %v, and %v of %v were undone, want it ended and %v", s.Phase(), undone, planned, want)
+	}
+}
