@@ -10,18 +10,6 @@ import (
 	"github.com/docsaga/docsaga/saga"
 )
 
-// standing returns what is in a slot, if it is taken.
-func (r *Runner) standing(ctx context.Context, slot events.Slot) (e events.Event, taken bool, err error) {
-	e, err = r.log.Read(ctx, slot)
-	switch {
-	case err == nil, errors.Is(err, events.ErrBadEvent):
-		return e, true, nil
-	case errors.Is(err, events.ErrNotFound):
-		return e, false, nil
-	}
-	return e, false, fmt.Errorf("runner: %s: %w", slot.ID(), err)
-}
-
 // lost deals with a slot that another attempt has written.
 func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
 	if err := r.takeBack(ctx, j, standing); err != nil {
@@ -37,7 +25,10 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 	}
 	for _, other := range jobs {
 		if other.node == j.node {
-			return r.do(ctx, other.of(j.delivery))
+			other = other.of(j.delivery)
+			other.attempt, other.handed, other.again = j.attempt, j.handed, j.again
+			_, err := r.do(ctx, other)
+			return err
 		}
 	}
 	return nil
