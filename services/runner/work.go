@@ -68,7 +68,7 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	switch {
 	case e.Slot.Kind == events.Forgotten:
 		return r.forget(ctx, e.Slot.Document)
-	case e.Erased():
+	case d.Erased():
 		return r.forget(ctx, e.Slot.Document) // it had ended before; an attempt that was cut off may have left something
 	case d.Bad == nil && events.IsSealed(e.Data):
 		return fmt.Errorf("runner: %s is sealed, and its key cannot be had", e.ID())
