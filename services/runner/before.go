@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -84,14 +85,37 @@ func (r *Runner) standing(ctx context.Context, slot events.Slot) (e events.Event
 	return e, taken, nil
 }
 
-// history returns the events of a cue's document.
+// errBehind reports a history that lacks the event it is read for: a replica of
+// the log may hand that out before the one that is asked has taken it.
+var errBehind = errors.New("the log does not tell yet of what it has handed out")
+
+// history returns the events of a cue's document, with the cue. It is nil if
+// the document has ended, and was taken out of the log.
 func (r *Runner) history(ctx context.Context, cue *events.Event) (history []events.Event, err error) {
 	err = r.before(ctx, func() error {
 		history, err = r.log.History(ctx, cue.Slot.Document)
+		if err != nil || holds(history, cue.Position.Seq) {
+			return err
+		}
+		history = nil
+		ended, err := r.ended(ctx, cue.Slot)
+		if err == nil && !ended {
+			err = errBehind
+		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("runner: history of %s: %w", cue.Slot.Document, err)
 	}
 	return history, nil
+}
+
+// holds reports whether a history has the event of a sequence.
+func holds(history []events.Event, seq uint64) bool {
+	for i := range slices.Backward(history) {
+		if at := history[i].Position.Seq; at <= seq {
+			return at == seq
+		}
+	}
+	return false
 }

@@ -28,7 +28,7 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event, 
 	if fold || reach > saga.Direct || redo {
 		base.folded = true
 		history, err := r.history(ctx, e)
-		if err != nil {
+		if err != nil || history == nil {
 			return nil, err
 		}
 		if before, err = base.replay(history); err != nil {

@@ -134,10 +134,10 @@ func (r *Runner) forget(ctx context.Context, document events.DocumentID) (err er
 	return f.Forget(ctx, document)
 }
 
-// over reports whether the document has ended. What a visit has come to is then
-// not in the log any more, for the document was archived.
-func (r *Runner) over(ctx context.Context, j job) (bool, error) {
-	_, ended, err := r.standing(ctx, events.DocumentSlot(j.slot.Definition, j.slot.Version, j.slot.Document, events.Ended))
+// ended reports whether the document of a slot has ended. What a visit has come
+// to may not be in the log any more then, for the document was archived.
+func (r *Runner) ended(ctx context.Context, s events.Slot) (bool, error) {
+	_, ended, err := r.standing(ctx, events.DocumentSlot(s.Definition, s.Version, s.Document, events.Ended))
 	return ended, err
 }
 
@@ -150,7 +150,7 @@ func (r *Runner) do(ctx context.Context, j job) (found bool, err error) {
 		} else if taken {
 			return true, r.lost(ctx, j, &standing)
 		}
-		if over, err := r.over(ctx, j); over || err != nil {
+		if over, err := r.ended(ctx, j.slot); over || err != nil {
 			return true, err
 		}
 	}
