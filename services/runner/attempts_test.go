@@ -205,3 +205,37 @@ func TestWhatCanNeverBeBegunHoldsNoWorker(t *testing.T) {
 		}
 	})
 }
+
+func TestALosersUndoThatFailsForEverEnds(t *testing.T) {
+	play(t, func(s *stage) {
+		h := &fake{refuse: 1 << 30}
+		h.do = func(context.Context, runner.Visit) (any, error) {
+			s.write(events.Event{Slot: slot("left", events.Outcome), Result: events.TimedOut, Worker: "another"})
+			return nil, nil
+		}
+		s.host("left", h, runner.Config{})
+		s.submit()
+		pass(24 * time.Hour)
+		if len(h.undone) != 9 || len(h.visits) != 1 {
+			t.Errorf("%d undos in a day after %d calls, want 9 after one: twice the three retries, and the margin of three", len(h.undone), len(h.visits))
+		}
+		s.write(events.Event{Slot: slot("left", events.Undo)})
+		if e, _ := s.outcome(slot("left", events.Undone)); e.Result != events.Failed || len(h.undone) != 15 {
+			t.Errorf("undone is %v after %d undos, want failed after six more: it was commanded", e.Result, len(h.undone))
+		}
+	})
+}
+
+func TestALosersUndoThatKillsItsWorkersEnds(t *testing.T) {
+	play(t, func(s *stage) {
+		s.submit()
+		s.write(events.Event{Slot: slot("left", events.Outcome), Result: events.TimedOut})
+		s.die("left", 9)
+		h := &fake{}
+		s.host("left", h, runner.Config{})
+		pass(time.Hour)
+		if len(h.undone) != 0 || len(h.visits) != 0 {
+			t.Errorf("%d undos and %d calls, want none: nine workers have died of it", len(h.undone), len(h.visits))
+		}
+	})
+}

@@ -35,7 +35,9 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 }
 
 // takeBack undoes at once what this service may have done, if the slot holds
-// no success, or one that is to be undone: the document went another way.
+// no success, or one that is to be undone: the document went another way. It is
+// tried as often as an undo may be; nobody waits for it, and if the document
+// stops, the undo is commanded all the same.
 func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) error {
 	if j.node.Undo == nil || j.node.Undo.Service != r.service {
 		return nil
@@ -50,6 +52,10 @@ func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) er
 	if err != nil {
 		return nil //nolint:nilerr // without an input nothing was done
 	}
+	if max(j.attempt, j.handed) > r.undoBound(j.node) {
+		r.conf.Logger.Error("what came too late could not be undone; it is left as it is", "slot", j.slot.ID(), "result", standing.Result.String(), "attempts", j.attempt-1)
+		return nil
+	}
 	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
 		visit.Output = data.Output
 	}
@@ -61,6 +67,9 @@ func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) er
 	span.End(events.Completed.String(), "")
 	return nil
 }
+
+// undoBound returns how often an undo may be begun; see [Runner.bound].
+func (r *Runner) undoBound(n *saga.Node) int { return 2*r.retries(n) + r.conf.Crashes }
 
 // undo does what an undo command asks for and writes what became of it.
 func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *events.Delivery) error {
@@ -80,7 +89,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Undo))
 	result, answer := events.Completed, events.RawData{}
 	switch most := 2 * r.retries(j.node); {
-	case d.Attempt > most+r.conf.Crashes:
+	case d.Attempt > r.undoBound(j.node):
 		result, answer.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", d.Attempt)}
 	default:
 		err := r.undoCommanded(ctx, j)
