@@ -84,8 +84,8 @@ func TestAnInputThatCannotBeReadFailsTheVisit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *stage) {
 				h := &fake{do: always(`{}`)}
-				s.host(string(tt.at), h, runner.Config{})
 				tt.story(s)
+				s.host(string(tt.at), h, runner.Config{})
 				at := slot(tt.at, events.Outcome)
 				if name == "of a redo" {
 					at = redo().Of(events.Outcome)
