@@ -79,6 +79,37 @@ func TestAFurtherVisitOfACueThatKillsItsWorkersIsFailedInTheEnd(t *testing.T) {
 	}
 }
 
+func TestAFurtherVisitWhoseHandlerReturnsTooLateIsLeftToOthers(t *testing.T) {
+	play(t, func(s *stage) {
+		s.both("3", "9")
+		release := make(chan struct{})
+		slow := &fake{}
+		slow.do = func(_ context.Context, v runner.Visit) (any, error) {
+			if v.Step == "left" {
+				return map[string]int{"n": 1}, nil
+			}
+			if slow.calls(1) == 2 { // the first of right
+				<-release
+			}
+			return nil, errors.New("not now")
+		}
+		s.host("left", slow, runner.Config{Timeout: time.Minute})
+		s.submitToSecond()
+		pass(90 * time.Second) // its time is over, and the delivery was given back
+		close(release)
+		s.outcome(second(slot("right", events.Outcome)))
+		var seconds int
+		for _, v := range slow.visits {
+			if v.Step == "right" && v.Attempt == 2 {
+				seconds++
+			}
+		}
+		if seconds != 1 {
+			t.Errorf("right was done in a second attempt %d times, want once: by who was given it", seconds)
+		}
+	})
+}
+
 // die lets workers of a queue die with what they were handed.
 func (s *stage) die(queue string, times int) {
 	s.Helper()

@@ -100,7 +100,7 @@ func (r *Runner) doAll(ctx context.Context, jobs []job, d *events.Delivery) erro
 			}
 		}
 		found, err := r.do(ctx, j)
-		for i > 0 && err != nil && r.rest(ctx, r.pause(j.attempt)) {
+		for i > 0 && err != nil && r.keeper.holds(d) && r.rest(ctx, r.pause(j.attempt)) {
 			j.attempt, j.again = j.attempt+1, true
 			r.conf.Logger.Warn("visit is tried again", "slot", j.slot.ID(), "attempt", j.attempt, "error", err)
 			found, err = r.do(ctx, j)
