@@ -276,7 +276,7 @@ func (c *Coordinator) decide(s *shard, ids []events.DocumentID, now time.Time) [
 			if doc.held(&x) {
 				continue
 			}
-			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&state, id)})
+			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&state, id), seq: state.Seq})
 		}
 	}
 	return tasks

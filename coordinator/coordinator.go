@@ -97,6 +97,7 @@ type task struct {
 	decision   saga.Decision
 	cause      string
 	trace      string // of the cause; empty if it is not at hand
+	seq        uint64 // of the last event that it is decided from
 }
 
 // New returns a coordinator. Feed it with feed.Run, and call Run.
@@ -240,6 +241,10 @@ func (c *Coordinator) put(ctx context.Context, t *task, e events.Event) (err err
 	return err
 }
 
+// errBehind reports a history that lacks what was decided from: a replica of
+// the log may hand an event out before the one that is asked has taken it.
+var errBehind = errors.New("the log does not tell yet of what it has handed out")
+
 // isFinal reports whether an error stays however often a decision is tried.
 func isFinal(err error) bool {
 	return errors.Is(err, events.ErrBadEvent) || errors.Is(err, events.ErrBadID) || errors.Is(err, events.ErrTooLarge)
@@ -256,6 +261,9 @@ func (c *Coordinator) event(ctx context.Context, t task) (events.Event, error) {
 	if t.decision.Merge || t.decision.Kind == events.Undo || t.trace == "" && c.conf.Tracer.On() {
 		if history, err = c.history(ctx, t.document); err != nil {
 			return e, err
+		}
+		if n := len(history); n == 0 || history[n-1].Position.Seq < t.seq {
+			return e, fmt.Errorf("coordinator: history of %s: %w", t.document, errBehind)
 		}
 		history = events.Own(history, events.DefinitionRef{Name: t.definition.Name, Version: t.definition.Version})
 		if e.Trace == "" {

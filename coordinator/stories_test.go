@@ -155,7 +155,7 @@ func (s *stage) step(e *events.Event, words []string) (data events.Data) {
 	}
 	e.Result = map[string]events.Result{
 		"completed": events.Completed, "rejected": events.Rejected, "failed": events.Failed, "cancelled": events.Cancelled,
-		"undone": events.Completed, "undo-failed": events.Failed,
+		"undone": events.Completed, "undone-2": events.Completed, "undo-failed": events.Failed,
 	}[words[1]]
 	switch words[1] {
 	case "completed":
@@ -168,6 +168,8 @@ func (s *stage) step(e *events.Event, words []string) (data events.Data) {
 		e.Slot.Kind = events.Redo
 	case "undo-2":
 		e.Slot.Kind, e.Slot.Again = events.Undo, 2
+	case "undone-2":
+		e.Slot.Kind, e.Slot.Again = events.Undone, 2
 	}
 	return data
 }

@@ -194,3 +194,52 @@ func TestWhatCameBeforeASubmissionIsNotForgotten(t *testing.T) {
 		}
 	})
 }
+
+// A lagging log tells of nothing but the submission, a few times.
+type lagging struct {
+	*memlog.Log
+	times int
+}
+
+func (l *lagging) History(ctx context.Context, id events.DocumentID) ([]events.Event, error) {
+	history, err := l.Log.History(ctx, id)
+	if l.times > 0 && len(history) > 1 {
+		l.times--
+		history = history[:1]
+	}
+	return history, err
+}
+
+func TestNothingIsDecidedFromAHistoryThatLacksItsCause(t *testing.T) {
+	inBubble(t, flow("a", "b"), func(b *bubble) {
+		log := &lagging{b.log, 0}
+		c, err := coordinator.New(log, b.catalog, b.snapshots, coordinator.Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.background(c.Run, func(ctx context.Context) error { return feed.Run(ctx, b.log, c) })()
+		at := events.Slot{Definition: "abc", Version: 1, Document: "d", Step: "a", Visit: 1, Kind: events.Outcome, Again: 1}
+		failed := at
+		failed.Step = "b"
+		for _, e := range []events.Event{
+			{Slot: events.DocumentSlot("abc", 1, "d", events.Submitted)},
+			{Slot: at, Result: events.Completed, Data: []byte(`{"output":{"booking":17}}`)},
+			{Slot: failed, Result: events.Failed},
+		} {
+			e.Source = "/test"
+			if _, err := b.log.Write(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-time.After(time.Minute) // what failed may have had an effect, and is undone first
+		log.times = 2
+		if _, err := b.log.Write(t.Context(), events.Event{Slot: failed.Of(events.Undone), Result: events.Completed, Source: "/test"}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute)
+		e, err := b.log.Read(t.Context(), at.Of(events.Undo))
+		if data, _ := events.ParseData(e.Data); err != nil || string(data.Output) != `{"booking":17}` {
+			t.Errorf("the undo carries %s (%v), want what was done", e.Data, err)
+		}
+	})
+}

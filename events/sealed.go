@@ -106,7 +106,13 @@ func (s Sealed) Erase(route Route) ([]byte, error) {
 	return Data{Error: s.Error, By: s.By, State: s.State, Erased: true, Route: route}.Marshal()
 }
 
-// Erased reports whether the event's data is erased.
+// Erased reports whether what was delivered is erased: the log holds it sealed,
+// and its key was destroyed. That data says of itself that it is erased does
+// not count, for any service may write so.
+func (d *Delivery) Erased() bool { return IsSealed(d.Data) && d.Event.Erased() }
+
+// Erased reports whether the event's data says that it is erased. Whoever wrote
+// it may say so of an open document; see [Delivery.Erased].
 func (e *Event) Erased() bool {
 	if !bytes.Contains(e.Data, []byte(`"erased":true`)) {
 		return false

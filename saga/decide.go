@@ -190,7 +190,7 @@ func (d *Definition) undoNext(s *State, must func(*State, int) bool) []Decision 
 			}
 			return nil
 		}
-		if must(s, i) && (next < 0 || v.rank > s.Visit(next).rank) {
+		if must(s, i) && (next < 0 || v.rank >= s.Visit(next).rank) { // those of the last rank: the one that was opened last
 			next = i
 		}
 	}
@@ -240,7 +240,8 @@ func (d *Definition) ToUndo(s *State) []Visit {
 			visits = append(visits, s.Visit(i))
 		}
 	}
-	slices.SortFunc(visits, func(a, b Visit) int { return int(b.rank) - int(a.rank) })
+	slices.Reverse(visits)
+	slices.SortStableFunc(visits, func(a, b Visit) int { return int(b.rank) - int(a.rank) })
 	return visits
 }
 

@@ -15,7 +15,7 @@ const (
 	ReasonTimer    = "timer"           // when a timer goes off cannot be evaluated
 	ReasonKey      = "correlation-key" // which message a step waits for, or tells, cannot be evaluated; who evaluates it gives it
 	ReasonLoop     = "loop"            // what a loop goes over is no list, or too long
-	ReasonTooMany  = "too-many-tokens" // branches split and never join
+	ReasonTooMany  = "too-many-tokens" // branches split and never join, or a loop never ends
 )
 
 // Fold returns the state after e. An event at or before s.Seq changes nothing
@@ -218,74 +218,28 @@ func (f *folding) outcome() {
 	}
 }
 
+// maxRanks is how many outcomes the state can tell the order of.
+const maxRanks = 1<<16 - 1
+
+// rank gives a visit its place in the order of outcomes. A document with more
+// of them than can be told apart is stuck: those that come then share the last
+// place.
 func (f *folding) rank(v *Visit) {
-	f.s.ranks++
+	if f.s.ranks < maxRanks {
+		f.s.ranks++
+	} else if f.s.Verdict == 0 {
+		f.s.stuck, f.s.StopStep, f.s.Reason = true, f.d.Nodes[v.node].ID, ReasonTooMany
+	}
 	v.rank = f.s.ranks
 	if !f.d.isLoop(*v) {
 		v.bits = 0
 	}
 }
 
-// unexpected deals with the outcome of a visit that was never opened. The next
-// visit of a step that waits for a person is how that person resolves it: the
-// oldest of its visits that wait. Anything else is an anomaly. It is kept, for
-// its slot is taken, so that the step's next visit must be another one; and
-// what it did may have to be undone.
-func (f *folding) unexpected(node int) (int, bool) {
-	visit := Visit{node: uint16(node), number: uint16(f.e.Slot.Visit), status: Open} //nolint:gosec // both are checked
-	if i, ok := f.s.waiting(node); ok && f.e.Slot.Visit == f.s.Next(node) {
-		visit.parent, visit.item = f.s.Visit(i).parent, f.s.Visit(i).item
-		if f.d.Nodes[node].watches() {
-			visit.status = Watching
-		}
-		f.resolve(i)
-		return f.s.Visits(), f.s.add(visit)
-	}
-	f.s.Anomalies++
-	f.s.ranks++
-	visit.rank = f.s.ranks
-	switch {
-	case f.e.Result == events.Completed:
-		visit.status = Done
-	case f.e.Result == events.Rejected:
-		visit.status = Refused
-	case f.d.hasUndo(visit):
-		visit.status = Recalled
-	default:
-		visit.status = Broken
-	}
-	f.s.add(visit)
-	return 0, false
-}
-
 // unkeyed reports whether the event says that it is not known which message a
 // node waits for, or tells.
 func (f *folding) unkeyed(n *Node) bool {
 	return n.Key != nil && f.e.Result == events.Failed && f.code() == ReasonKey
-}
-
-// resolve goes on from a visit that waited for a person.
-func (f *folding) resolve(i int) {
-	f.forsake(i)
-	f.calm()
-}
-
-// calm forgets why the document waited for a person, if it does no more.
-func (f *folding) calm() {
-	if f.s.incidents == 0 && f.s.Verdict == 0 && !f.s.stuck {
-		f.s.StopStep, f.s.Reason = "", ""
-	}
-}
-
-// forsake ends the waiting of a visit that failed. The document goes on without
-// it, so what it may have done all the same must be undone.
-func (f *folding) forsake(i int) {
-	v := f.s.Visit(i)
-	if f.d.hasUndo(v) {
-		f.s.turn(i, v, Recalled)
-	} else {
-		f.s.turn(i, v, Broken)
-	}
 }
 
 // hasUndo reports whether a visit that is not completed may have an effect of
@@ -368,68 +322,6 @@ func (f *folding) stop(step events.StepID, reason string, verdict events.Result)
 		case Done, Refused, Broken, Late, Stopped, Undoing, UndoFailed, Reverted, Closed, Leaving, Recalled:
 		}
 	}
-}
-
-// giveUp turns what waits for a person into a failure.
-func (f *folding) giveUp() {
-	if f.s.stuck || f.s.incidents > 0 {
-		f.stop(f.s.StopStep, f.s.Reason, events.Failed)
-	}
-}
-
-// redo opens the next visit of a step that waits for a person. A command that
-// came too late, for the step waits no more, opens nothing: nobody is to do it.
-func (f *folding) redo() {
-	node := f.node
-	i, waits := 0, false
-	if f.known {
-		if at, found := f.s.find(node, f.e.Slot.Visit); found && f.s.moved && f.s.Visit(at).status == Open {
-			return // it is how a service learns of what the document has brought along
-		}
-		i, waits = f.s.waiting(node)
-	}
-	if !waits || f.s.Verdict != 0 || f.e.Slot.Visit != f.s.Next(node) {
-		f.s.Anomalies++
-		return
-	}
-	again := f.s.Visit(i)
-	f.resolve(i)
-	if f.d.Nodes[node].watches() {
-		f.watch(node, int(again.parent)-1, int(again.item))
-		return
-	}
-	f.begin(Visit{node: again.node, number: uint16(f.e.Slot.Visit), parent: again.parent, item: again.item}) //nolint:gosec // checked
-}
-
-func (f *folding) undo() {
-	if i, v, ok := f.visit(); ok {
-		v.again = uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
-		f.s.turn(i, v, Undoing)
-	}
-}
-
-func (f *folding) undone() {
-	i, v, ok := f.visit()
-	if !ok {
-		return
-	}
-	v.again = uint8(f.e.Slot.Again) //nolint:gosec // at most MaxAgain
-	if f.e.Result == events.Completed {
-		f.s.turn(i, v, Reverted)
-	} else {
-		f.s.turn(i, v, UndoFailed)
-	}
-}
-
-// visit returns the visit that the event is about, if it has an outcome.
-func (f *folding) visit() (int, Visit, bool) {
-	if f.known {
-		if i, found := f.s.find(f.node, f.e.Slot.Visit); found && f.s.Visit(i).rank > 0 {
-			return i, f.s.Visit(i), true
-		}
-	}
-	f.s.Anomalies++
-	return 0, Visit{}, false
 }
 
 // deadline returns a time as bits of a visit, rounded up to milliseconds.

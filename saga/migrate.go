@@ -152,7 +152,7 @@ func (m *migrating) visits() {
 	}
 	for _, v := range m.behind {
 		if v.status == Recalled {
-			m.plan.next.ranks++
+			m.plan.next.ranks = min(m.plan.next.ranks, maxRanks-1) + 1
 			v.rank = m.plan.next.ranks
 		}
 		m.put(v)

@@ -127,7 +127,7 @@ func (w *teller) step(name, word, rest string) {
 	slot := events.Slot{Definition: "story", Version: 1, Document: "d", Step: events.StepID(step), Visit: visit, Kind: events.Outcome, Again: 1}
 	results := map[string]events.Result{
 		"completed": events.Completed, "rejected": events.Rejected, "failed": events.Failed, "cancelled": events.Cancelled,
-		"undone": events.Completed, "undo-failed": events.Failed,
+		"undone": events.Completed, "undone-2": events.Completed, "undo-failed": events.Failed,
 	}
 	result, data := results[word], events.Data{}
 	switch word {
@@ -141,6 +141,8 @@ func (w *teller) step(name, word, rest string) {
 		slot.Kind = events.Redo
 	case "undo-2":
 		slot.Kind, slot.Again = events.Undo, 2
+	case "undone-2":
+		slot.Kind, slot.Again = events.Undone, 2
 	case "cancelled":
 	default:
 		w.t.Fatalf("what is %q?", word)

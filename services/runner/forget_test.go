@@ -3,6 +3,7 @@ package runner_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/memlog"
 	"github.com/docsaga/docsaga/services/runner"
 )
 
@@ -59,10 +61,37 @@ func TestAServiceErasesWhatItKeepsUntilItIsDone(t *testing.T) {
 	})
 }
 
+// A destroyed log holds all its cues sealed, and has lost the keys of those that
+// are erased.
+type destroyed struct{ *memlog.Log }
+
+func (l destroyed) Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error] {
+	return func(yield func(events.Delivery, error) bool) {
+		for d, err := range l.Log.Cues(ctx, queue, shard, inFlight) {
+			if d.Data = []byte(`{"sealed":"Ym94"}`); !yield(d, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestADocumentIsNotErasedBecauseAServiceSaysSo(t *testing.T) {
+	play(t, func(s *stage) {
+		k := &keeper{fake: fake{do: always(`{}`)}}
+		s.host("last", k, runner.Config{})
+		s.submit()
+		s.foreign(events.Event{Slot: slot("left", events.Outcome), Result: events.Completed}, "", `{"output":{"n":40}}`)
+		s.foreign(events.Event{Slot: slot("right", events.Outcome), Result: events.Completed}, "", `{"output":{"n":2},"erased":true}`)
+		if e, _ := s.outcome(slot("last", events.Outcome)); e.Result != events.Completed || k.calls(1) != 1 || len(k.forgotten()) != 0 {
+			t.Errorf("last is %v after %d calls, and forgot %v; want it done once and nothing forgotten: the document is open", e.Result, k.calls(1), k.forgotten())
+		}
+	})
+}
+
 func TestNothingIsDoneOnACueThatIsErased(t *testing.T) {
 	play(t, func(s *stage) {
 		k := &keeper{fake: fake{do: always(`{"n":1}`)}}
-		stop := s.host("left", k, runner.Config{})
+		s.run(destroyed{s.log}, k)
 		s.write(events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted), Data: []byte(`{"erased":true}`)})
 		pass(time.Minute)
 		synctest.Wait()
@@ -75,6 +104,5 @@ func TestNothingIsDoneOnACueThatIsErased(t *testing.T) {
 		if got := k.forgotten(); !slices.Equal(got, []events.DocumentID{"d"}) {
 			t.Errorf("forgot %v, want what a cut off attempt may have left of d", got)
 		}
-		stop()
 	})
 }

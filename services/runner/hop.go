@@ -27,9 +27,9 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event, 
 	}
 	if fold || reach > saga.Direct || redo {
 		base.folded = true
-		history, err := r.log.History(ctx, e.Slot.Document)
-		if err != nil {
-			return nil, fmt.Errorf("runner: history of %s: %w", e.Slot.Document, err)
+		history, err := r.history(ctx, e)
+		if err != nil || history == nil {
+			return nil, err
 		}
 		if before, err = base.replay(history); err != nil {
 			return nil, err

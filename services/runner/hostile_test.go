@@ -5,8 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/memlog"
 	"github.com/docsaga/docsaga/saga/catalog"
 	"github.com/docsaga/docsaga/services/runner"
 )
@@ -82,8 +84,8 @@ func TestAnInputThatCannotBeReadFailsTheVisit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			play(t, func(s *stage) {
 				h := &fake{do: always(`{}`)}
-				s.host(string(tt.at), h, runner.Config{})
 				tt.story(s)
+				s.host(string(tt.at), h, runner.Config{})
 				at := slot(tt.at, events.Outcome)
 				if name == "of a redo" {
 					at = redo().Of(events.Outcome)
@@ -166,4 +168,48 @@ func TestAJoinLooksAtItsOwnDefinitionOnly(t *testing.T) {
 			t.Errorf("last got %s, want the sum of its own branches", last.visits[0].Input)
 		}
 	})
+}
+
+// A lagging log tells of nothing but the submission, a few times.
+type lagging struct {
+	*memlog.Log
+	times *int
+}
+
+func (l lagging) History(ctx context.Context, d events.DocumentID) ([]events.Event, error) {
+	history, err := l.Log.History(ctx, d)
+	if *l.times > 0 && len(history) > 1 {
+		*l.times--
+		history = history[:1]
+	}
+	return history, err
+}
+
+func TestAJoinIsNotDecidedFromAHistoryThatLacksItsCue(t *testing.T) {
+	for name, ended := range map[string]bool{"the log is behind": false, "the document was taken out of it": true} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *stage) {
+				last, times := &fake{do: always(`{}`)}, 2
+				s.submit()
+				s.write(events.Event{Slot: slot("left", events.Outcome), Result: events.Completed, Data: []byte(`{"output":{"n":40}}`)})
+				s.write(events.Event{Slot: slot("right", events.Outcome), Result: events.Completed, Data: []byte(`{"output":{"n":2}}`)})
+				if ended {
+					times = 1 << 30
+					s.write(events.Event{Slot: events.DocumentSlot("flow", 1, "d", events.Ended), Result: events.Completed})
+				}
+				r, err := runner.New("last", last, lagging{s.log, &times}, catalog.New(s.log), runner.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() { _ = r.Run(s.ctx) }()
+				pass(time.Minute)
+				if got := last.calls(1); got > 0 == ended {
+					t.Errorf("last was called %d times", got)
+				}
+				if ended && times < 1<<30-2 {
+					t.Errorf("the history was read %d times, want once for each cue", 1<<30-times)
+				}
+			})
+		})
+	}
 }

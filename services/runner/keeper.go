@@ -49,6 +49,14 @@ func (k *keeper) drop(d *events.Delivery) bool {
 	return held
 }
 
+// holds reports whether a delivery is kept, and not given to others.
+func (k *keeper) holds(d *events.Delivery) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, held := k.held[d]
+	return held
+}
+
 // begin notes that a handler is at work on a delivery, until the returned
 // function is called.
 func (k *keeper) begin(d *events.Delivery, c call) (end func()) {

@@ -59,8 +59,8 @@ type Config struct {
 	// one up to a minute, with jitter; default 200 ms.
 	Backoff time.Duration
 	// Crashes is how many deliveries of a visit, beyond its retries, may come to
-	// no answer, for they kill their worker or never return, before it is failed
-	// without being run; default 3.
+	// no answer, for they kill their worker, never return or are given back by
+	// a process that stops, before it is failed without being run; default 3.
 	Crashes int
 	// Drain is how long work at hand may go on once the context has ended, and
 	// how long after its deadline an attempt may return; default ten seconds.
@@ -108,6 +108,7 @@ type Runner struct {
 	conf        Config
 	worker      string // tells this runner's events from another's
 	attempts    atomic.Uint64
+	stopping    <-chan struct{} // closed when nothing new is begun
 	keeper      keeper
 	workers     workers
 }
@@ -137,6 +138,7 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 func (r *Runner) Run(ctx context.Context) error {
 	cues, commands := make(chan struct{}), make(chan struct{})
 	g, inner := errgroup.WithContext(ctx)
+	r.stopping = inner.Done()
 	work, release := r.work(inner)
 	defer release()
 	var working sync.WaitGroup

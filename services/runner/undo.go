@@ -10,18 +10,6 @@ import (
 	"github.com/docsaga/docsaga/saga"
 )
 
-// standing returns what is in a slot, if it is taken.
-func (r *Runner) standing(ctx context.Context, slot events.Slot) (e events.Event, taken bool, err error) {
-	e, err = r.log.Read(ctx, slot)
-	switch {
-	case err == nil, errors.Is(err, events.ErrBadEvent):
-		return e, true, nil
-	case errors.Is(err, events.ErrNotFound):
-		return e, false, nil
-	}
-	return e, false, fmt.Errorf("runner: %s: %w", slot.ID(), err)
-}
-
 // lost deals with a slot that another attempt has written.
 func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
 	if err := r.takeBack(ctx, j, standing); err != nil {
@@ -37,14 +25,19 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 	}
 	for _, other := range jobs {
 		if other.node == j.node {
-			return r.do(ctx, other.of(j.delivery))
+			other = other.of(j.delivery)
+			other.attempt, other.handed, other.again = j.attempt, j.handed, j.again
+			_, err := r.do(ctx, other)
+			return err
 		}
 	}
 	return nil
 }
 
 // takeBack undoes at once what this service may have done, if the slot holds
-// no success, or one that is to be undone: the document went another way.
+// no success, or one that is to be undone: the document went another way. It is
+// tried as often as an undo may be; nobody waits for it, and if the document
+// stops, the undo is commanded all the same.
 func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) error {
 	if j.node.Undo == nil || j.node.Undo.Service != r.service {
 		return nil
@@ -59,6 +52,10 @@ func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) er
 	if err != nil {
 		return nil //nolint:nilerr // without an input nothing was done
 	}
+	if max(j.attempt, j.handed) > r.undoBound(j.node) {
+		r.conf.Logger.Error("what came too late could not be undone; it is left as it is", "slot", j.slot.ID(), "result", standing.Result.String(), "attempts", j.attempt-1)
+		return nil
+	}
 	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
 		visit.Output = data.Output
 	}
@@ -70,6 +67,9 @@ func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) er
 	span.End(events.Completed.String(), "")
 	return nil
 }
+
+// undoBound returns how often an undo may be begun; see [Runner.bound].
+func (r *Runner) undoBound(n *saga.Node) int { return 2*r.retries(n) + r.conf.Crashes }
 
 // undo does what an undo command asks for and writes what became of it.
 func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *events.Delivery) error {
@@ -89,7 +89,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Undo))
 	result, answer := events.Completed, events.RawData{}
 	switch most := 2 * r.retries(j.node); {
-	case d.Attempt > most+r.conf.Crashes:
+	case d.Attempt > r.undoBound(j.node):
 		result, answer.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", d.Attempt)}
 	default:
 		err := r.undoCommanded(ctx, j)

@@ -45,7 +45,8 @@ type job struct {
 	context    json.RawMessage // an object: the outputs of the steps before, by step
 	unread     error           // why the context cannot be read from what came before
 	delivery   *events.Delivery
-	attempt    int
+	attempt    int  // at this visit, from 1
+	handed     int  // how often it may have been begun and come to no end
 	again      bool // see [events.Delivery]
 	folded     bool // the history says which visit it is
 	span       tracing.Span
@@ -60,14 +61,14 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	if !ok {
 		return nil
 	}
-	definition, err := r.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
+	definition, err := r.definition(ctx, e)
 	if err != nil {
-		return fmt.Errorf("runner: %w", err)
+		return err
 	}
 	switch {
 	case e.Slot.Kind == events.Forgotten:
 		return r.forget(ctx, e.Slot.Document)
-	case e.Erased():
+	case d.Erased():
 		return r.forget(ctx, e.Slot.Document) // it had ended before; an attempt that was cut off may have left something
 	case d.Bad == nil && events.IsSealed(e.Data):
 		return fmt.Errorf("runner: %s is sealed, and its key cannot be had", e.ID())
@@ -78,17 +79,43 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	if err != nil {
 		return err
 	}
-	for _, j := range jobs {
-		if err := r.do(ctx, j.of(d)); err != nil {
+	return r.doAll(ctx, jobs, d)
+}
+
+// doAll does the visits that a delivery asks for, one after another. Attempts
+// at the first are what the log counts: how often it has handed the cue out.
+// Each further one has a count of its own, and is tried again in place, for it
+// is none of its failures that the cue was handed out for another; how often it
+// was begun, and came to no end, is told by the cue's deliveries that found it
+// open and all before it decided, less those that the first may have used up.
+func (r *Runner) doAll(ctx context.Context, jobs []job, d *events.Delivery) error {
+	known := false // that nobody has begun the next job
+	for i := range jobs {
+		j := jobs[i].of(d)
+		if i > 0 {
+			j.attempt, j.again = 1, d.Again || d.Attempt > 1
+			j.handed = d.Attempt - r.bound(jobs[0].node)
+			if known {
+				j.handed = 0
+			}
+		}
+		found, err := r.do(ctx, j)
+		for i > 0 && err != nil && r.keeper.holds(d) && r.rest(ctx, r.pause(j.attempt)) {
+			j.attempt, j.again = j.attempt+1, true
+			r.conf.Logger.Warn("visit is tried again", "slot", j.slot.ID(), "attempt", j.attempt, "error", err)
+			found, err = r.do(ctx, j)
+		}
+		if err != nil {
 			return err
 		}
+		known = !found
 	}
 	return nil
 }
 
 // of returns the job with what the delivery of its cue says.
 func (j job) of(d *events.Delivery) job {
-	j.delivery, j.attempt, j.again = d, d.Attempt, d.Again
+	j.delivery, j.attempt, j.handed, j.again = d, d.Attempt, d.Attempt, d.Again
 	if d.Bad != nil { // what it opened is open for all readers, so it must be decided
 		j.unread = d.Bad
 	}
@@ -107,32 +134,33 @@ func (r *Runner) forget(ctx context.Context, document events.DocumentID) (err er
 	return f.Forget(ctx, document)
 }
 
-// over reports whether the document has ended. What a visit has come to is then
-// not in the log any more, for the document was archived.
-func (r *Runner) over(ctx context.Context, j job) (bool, error) {
-	_, ended, err := r.standing(ctx, events.DocumentSlot(j.slot.Definition, j.slot.Version, j.slot.Document, events.Ended))
+// ended reports whether the document of a slot has ended. What a visit has come
+// to may not be in the log any more then, for the document was archived.
+func (r *Runner) ended(ctx context.Context, s events.Slot) (bool, error) {
+	_, ended, err := r.standing(ctx, events.DocumentSlot(s.Definition, s.Version, s.Document, events.Ended))
 	return ended, err
 }
 
-// do does one visit and writes what became of it.
-func (r *Runner) do(ctx context.Context, j job) error {
+// do does one visit and writes what became of it. It reports whether it found
+// it done.
+func (r *Runner) do(ctx context.Context, j job) (found bool, err error) {
 	if j.attempt > 1 || j.again {
 		if standing, taken, err := r.standing(ctx, j.slot); err != nil {
-			return err
+			return false, err
 		} else if taken {
-			return r.lost(ctx, j, &standing)
+			return true, r.lost(ctx, j, &standing)
 		}
-		if over, err := r.over(ctx, j); over || err != nil {
-			return err
+		if over, err := r.ended(ctx, j.slot); over || err != nil {
+			return true, err
 		}
 	}
 	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Do))
 	result, data, err := r.attempt(ctx, j)
 	if err == nil {
-		return r.write(ctx, j, result, data)
+		return false, r.write(ctx, j, result, data)
 	}
 	j.span.End(tracing.Again, codeOf(err))
-	return err
+	return false, err
 }
 
 // traced returns what a span of work on a job is about.
@@ -148,8 +176,8 @@ func (r *Runner) attempt(ctx context.Context, j job) (events.Result, events.RawD
 	switch {
 	case err != nil:
 		result, data.Error = events.Failed, &events.Error{Code: CodeInput, Message: err.Error()}
-	case j.attempt > r.retries(j.node)+r.conf.Crashes:
-		result, data.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", j.attempt)}
+	case max(j.attempt, j.handed) > r.bound(j.node):
+		result, data.Error = events.Failed, &events.Error{Code: CodePoison, Message: fmt.Sprintf("handed out %d times without an end", j.delivery.Attempt)}
 	default:
 		data.Output, err = r.call(ctx, j, visit)
 		if err == nil {
@@ -171,6 +199,13 @@ func (r *Runner) attempt(ctx context.Context, j job) (events.Result, events.RawD
 }
 
 func (r *Runner) retries(n *saga.Node) int { return orDefault(n.Retries, r.conf.Retries) }
+
+// bound returns how often a visit may be begun. The log counts how often its
+// cue was handed out, and that counts: after a handler's error, after a worker
+// has died, when a handler does not return, and when a process stops that holds
+// it. What a handler is not called for, for the log or the definitions cannot
+// be read, does not; see [Runner.before].
+func (r *Runner) bound(n *saga.Node) int { return r.retries(n) + r.conf.Crashes }
 
 func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.RawData) error {
 	result, raw, err := fit(result, &data)
