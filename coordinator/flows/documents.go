@@ -112,21 +112,14 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 		f.waits[w.name] = make(map[events.Slot]*wait)
 	}
 	f.waits[w.name][slot] = w
-	f.do(func(ctx context.Context) func() {
+	f.find("what a document waits for", slot.ID(), func(ctx context.Context) (func(), error) {
 		p, err := f.read(ctx, slot.Document)
-		for ; err != nil && ctx.Err() == nil && !isFinal(err); p, err = f.read(ctx, slot.Document) {
-			f.conf.Logger.Warn("what a document waits for; it is tried again", "slot", slot.ID(), "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(f.conf.Poll):
-			}
-		}
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		i, n, ok := p.visit(slot)
 		if !ok {
-			return nil
+			return nil, nil
 		}
 		opened, key := p.history[p.opened[i]].At, ""
 		if n.Key != nil {
@@ -135,7 +128,7 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 				key, err = keyOf(n.Key, vars)
 			}
 			if err != nil {
-				return func() { f.unkeyed(slot, err) }
+				return func() { f.unkeyed(slot, err) }, nil
 			}
 		}
 		return func() {
@@ -143,7 +136,7 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 			if doc.waits[slot] == w {
 				f.listen(w)
 			}
-		}
+		}, nil
 	})
 }
 

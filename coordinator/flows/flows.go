@@ -76,6 +76,7 @@ type Flows struct {
 	byID      map[string]*notice
 	starts    map[string]*start // by name of the definition
 	pending   []job
+	again     []job // pending from the next Poll on
 	running   int
 }
 
@@ -204,6 +205,7 @@ func (f *Flows) work(ctx context.Context, g *errgroup.Group) error {
 				after()
 			}
 		case <-tick.C:
+			f.pending, f.again = append(f.pending, f.again...), nil
 			f.look(f.conf.Now())
 		}
 	}
@@ -211,28 +213,30 @@ func (f *Flows) work(ctx context.Context, g *errgroup.Group) error {
 
 func (f *Flows) do(j job) { f.pending = append(f.pending, j) }
 
-// try does something until it succeeds: at once, then every Poll.
+// try does something until it succeeds: at once, then every Poll. No worker
+// waits meanwhile: what cannot be done must not keep others from what can.
 func (f *Flows) try(what string, subject any, do func(ctx context.Context) error) {
-	f.do(func(ctx context.Context) func() {
-		for ctx.Err() == nil {
-			err := do(ctx)
-			if err == nil {
-				return nil
-			}
-			if isFinal(err) {
-				f.conf.Logger.Error(what, "subject", subject, "error", err)
-				return nil
-			}
-			if ctx.Err() == nil {
-				f.conf.Logger.Warn(what+"; it is tried again", "subject", subject, "error", err)
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(f.conf.Poll):
-			}
+	f.find(what, subject, func(ctx context.Context) (func(), error) { return nil, do(ctx) })
+}
+
+// find is try, with what then follows in Run.
+func (f *Flows) find(what string, subject any, do func(ctx context.Context) (after func(), err error)) {
+	var j job
+	j = func(ctx context.Context) func() {
+		after, err := do(ctx)
+		switch {
+		case err == nil:
+			return after
+		case isFinal(err):
+			f.conf.Logger.Error(what, "subject", subject, "error", err)
+			return nil
+		case ctx.Err() != nil:
+			return nil
 		}
-		return nil
-	})
+		f.conf.Logger.Warn(what+"; it is tried again", "subject", subject, "error", err)
+		return func() { f.again = append(f.again, j) }
+	}
+	f.do(j)
 }
 
 // isFinal reports whether an error stays however often it is tried.
