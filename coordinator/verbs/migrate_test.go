@@ -224,3 +224,56 @@ func TestAMigrationIsRefusedAsAWhole(t *testing.T) {
 		t.Errorf("what was refused wrote %v", after[len(before):])
 	}
 }
+
+func TestNothingFollowsFromWhatComesLateForAnOldVersion(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.service.set("do b", errors.New("down"))
+	b.submit()
+	b.incident()
+	// The new version has no undo of b: if the old one's cancel counted, b would be left.
+	b.move(b.deploy(`<boundaryEvent id="b_b" attachedToRef="b"><compensateEventDefinition/></boundaryEvent>`, "",
+		`<serviceTask id="u_b" isForCompensation="true"><extensionElements><z:taskDefinition type="b"/></extensionElements></serviceTask>`, "",
+		`<association id="a_b" sourceRef="b_b" targetRef="u_b" associationDirection="One"/>`, ""))
+	b.service.set("do b", nil)
+	b.do(verbs.Command{Verb: verbs.Retry})
+	b.ends(events.Completed, "a.1", "b.3", "c.1")
+	of := func(step events.StepID, visit int, kind events.Kind) events.Slot {
+		return events.Slot{Definition: "abc", Version: 1, Document: "d", Step: step, Visit: visit, Kind: kind, Again: 1}
+	}
+	other := of("b", 1, events.Outcome)
+	other.Definition = "another"
+	for i, late := range []events.Event{
+		{Slot: of(events.StepDocument, 1, events.Cancel)}, {Slot: of(events.StepDocument, 1, events.Compensate)},
+		{Slot: of("b", 9, events.Outcome), Result: events.Failed}, {Slot: of("c", 1, events.Outcome), Result: events.Completed},
+		{Slot: of("b", 2, events.Redo)}, {Slot: of(events.StepDocument, 1, events.Ended), Result: events.Cancelled}, {Slot: other, Result: events.Failed},
+	} {
+		before := len(b.types())
+		late.Source, late.Worker, late.Time = events.SourceOperator, "late", time.Now()
+		if _, err := b.log.Write(t.Context(), late); err != nil {
+			t.Fatal(err)
+		}
+		b.marked(events.DocumentID(fmt.Sprintf("mark-%d", i)))
+		if after := b.types(); len(after) != before+1 || b.open() != 0 {
+			t.Errorf("%s: %v follows, and %d documents are open; want none", late.ID(), after[before+1:], b.open())
+		}
+	}
+}
+
+// marked returns when the coordinator has dealt with all that stands in the log:
+// it has ended a document that is submitted now.
+func (b *bench) marked(id events.DocumentID) {
+	b.Helper()
+	for _, kind := range []events.Kind{events.Submitted, events.Cancel} {
+		e := events.Event{Slot: events.DocumentSlot("abc", 1, id, kind), Source: "/test", Worker: "m", Time: time.Now()}
+		if _, err := b.log.Write(b.Context(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 2000 {
+		if _, err := b.log.Read(b.Context(), events.DocumentSlot("abc", 1, id, events.Ended)); err == nil && b.open() == 0 {
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	b.Fatalf("%s has not ended, or %d documents are open", id, b.open())
+}
