@@ -45,12 +45,18 @@ func (o *Operator) PlanMove(ctx context.Context, document events.DocumentID, m M
 // its open slots in the old version, and the commands that open them in the new one
 // are written together or not at all, so a service or a person that decides a
 // step meanwhile has either done so before, and is seen, or finds its slot
-// taken. It fails with an error that wraps [ErrUnfit] if there are obstacles.
+// taken. What anybody else writes about the document meanwhile, such as a cancel,
+// has it planned anew. It fails with an error that wraps [ErrUnfit] if there are obstacles.
 func (o *Operator) Move(ctx context.Context, document events.DocumentID, m Move) (Moved, error) {
 	if m.By.Actor == "" || m.By.Reason == "" {
 		return Moved{Document: document}, fmt.Errorf("verbs: migrate %s: who asks for it and why must be said: %w", document, ErrBadCommand)
 	}
 	for range attempts {
+		// Before the history is read: what comes between is planned on, but refused.
+		tip, err := o.log.Tip(ctx, document)
+		if err != nil {
+			return Moved{Document: document, To: m.To}, fmt.Errorf("verbs: migrate %s: %w", document, err)
+		}
 		moved, list, err := o.planMove(ctx, document, m)
 		if err != nil || moved.Already {
 			return moved, err
@@ -63,7 +69,7 @@ func (o *Operator) Move(ctx context.Context, document events.DocumentID, m Move)
 			}
 			return moved, fmt.Errorf("verbs: migrate %s to version %d: %s: %s: %w", document, m.To, where, first.Message, ErrUnfit)
 		}
-		if err = o.log.WriteTogether(ctx, list); err == nil {
+		if err = o.log.WriteTogether(ctx, tip, list); err == nil {
 			return moved, nil
 		}
 		if !errors.Is(err, events.ErrTaken) {

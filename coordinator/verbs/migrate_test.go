@@ -12,6 +12,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
 )
@@ -222,6 +223,50 @@ func TestAMigrationIsRefusedAsAWhole(t *testing.T) {
 	}
 	if after := b.types(); !slices.Equal(before, after) {
 		t.Errorf("what was refused wrote %v", after[len(before):])
+	}
+}
+
+// A racing log takes an event of another between the plan of the first migration
+// and its writing.
+type racing struct {
+	*natslog.Log
+	meanwhile *events.Event
+}
+
+func (r racing) WriteTogether(ctx context.Context, tip uint64, list []events.Event) error {
+	if e := *r.meanwhile; e.Slot.Kind != 0 {
+		*r.meanwhile = events.Event{}
+		if _, err := r.Write(ctx, e); err != nil {
+			return err
+		}
+	}
+	return r.Log.WriteTogether(ctx, tip, list)
+}
+
+func TestWhatIsAskedBetweenThePlanAndTheMigrationCounts(t *testing.T) {
+	for _, kind := range []events.Kind{events.Cancel, events.Compensate, events.Redo} {
+		t.Run(kind.String(), func(t *testing.T) {
+			b := newBench(t, "a", "b", "c")
+			b.service.set("do b", errors.New("down"))
+			b.submit()
+			b.incident()
+			to := b.withX()
+			b.service.set("do b", nil)
+			slot := events.DocumentSlot("abc", 1, "d", kind)
+			if kind == events.Redo {
+				slot.Step, slot.Visit = "b", 2
+			}
+			meanwhile := events.Event{Slot: slot, Source: events.SourceOperator, Worker: "another", Time: time.Now()}
+			_, err := verbs.New(racing{b.log, &meanwhile}, b.catalog).Move(t.Context(), "d", verbs.Move{To: to, By: by()})
+			if kind == events.Redo { // then it may be migrated, or be at work
+				b.until("completed", func(s *saga.State) bool { return s.Phase() == saga.Ended && s.Verdict == events.Completed })
+				return
+			}
+			if !errors.Is(err, verbs.ErrUnfit) {
+				t.Errorf("migrating what was stopped: %v, want %v", err, verbs.ErrUnfit)
+			}
+			b.until("stopped", func(s *saga.State) bool { return s.Phase() == saga.Ended && s.Verdict != events.Completed })
+		})
 	}
 }
 
