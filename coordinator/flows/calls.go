@@ -165,15 +165,15 @@ func (f *Flows) returned(ctx context.Context, child events.DocumentID, source st
 // caller reads the document that a slot's visit belongs to; nil if it was never
 // submitted, or if the slot is not that of a call.
 func (f *Flows) caller(ctx context.Context, slot events.Slot) (*picture, error) {
-	_, err := f.log.Submission(ctx, slot.Document)
-	if errors.Is(err, events.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil && !errors.Is(err, events.ErrBadEvent) {
+	tip, err := f.log.Tip(ctx, slot.Document)
+	if err != nil {
 		return nil, fmt.Errorf("flows: %w", err)
 	}
+	if tip == 0 {
+		return nil, nil
+	}
 	p, err := f.read(ctx, slot.Document)
-	if err != nil {
+	if err != nil || !p.state.Submitted() {
 		return nil, err
 	}
 	// In the version of the slot: it may since have been migrated.

@@ -69,8 +69,9 @@ func (f *Flows) remove(n *notice) {
 }
 
 // look forgets what is too old, looks after claims whose outcome is not known,
-// and starts what is due.
+// starts what is due, and asks after calls.
 func (f *Flows) look(now time.Time) {
+	f.ask(now)
 	for _, s := range f.starts {
 		f.due(s, now)
 	}
