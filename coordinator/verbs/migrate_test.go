@@ -231,13 +231,18 @@ func TestAMigrationIsRefusedAsAWhole(t *testing.T) {
 type racing struct {
 	*natslog.Log
 	meanwhile *events.Event
+	unseen    bool // the log lets the migration in behind it, as replicas may
 }
 
 func (r racing) WriteTogether(ctx context.Context, tip uint64, list []events.Event) error {
 	if e := *r.meanwhile; e.Slot.Kind != 0 {
 		*r.meanwhile = events.Event{}
-		if _, err := r.Write(ctx, e); err != nil {
+		standing, err := r.Write(ctx, e)
+		if err != nil {
 			return err
+		}
+		if r.unseen {
+			tip = standing.Position.Seq
 		}
 	}
 	return r.Log.WriteTogether(ctx, tip, list)
@@ -257,7 +262,7 @@ func TestWhatIsAskedBetweenThePlanAndTheMigrationCounts(t *testing.T) {
 				slot.Step, slot.Visit = "b", 2
 			}
 			meanwhile := events.Event{Slot: slot, Source: events.SourceOperator, Worker: "another", Time: time.Now()}
-			_, err := verbs.New(racing{b.log, &meanwhile}, b.catalog).Move(t.Context(), "d", verbs.Move{To: to, By: by()})
+			_, err := verbs.New(racing{Log: b.log, meanwhile: &meanwhile}, b.catalog).Move(t.Context(), "d", verbs.Move{To: to, By: by()})
 			if kind == events.Redo { // then it may be migrated, or be at work
 				b.until("completed", func(s *saga.State) bool { return s.Phase() == saga.Ended && s.Verdict == events.Completed })
 				return
@@ -267,6 +272,26 @@ func TestWhatIsAskedBetweenThePlanAndTheMigrationCounts(t *testing.T) {
 			}
 			b.until("stopped", func(s *saga.State) bool { return s.Phase() == saga.Ended && s.Verdict != events.Completed })
 		})
+	}
+}
+
+func TestACancelThatAMigrationOvertookUnseenIsRepeated(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.service.set("do b", errors.New("down"))
+	b.submit()
+	b.incident()
+	meanwhile := events.Event{
+		Slot: events.DocumentSlot("abc", 1, "d", events.Cancel), Source: events.SourceOperator, Worker: "another", Time: time.Now(),
+		Data: []byte(`{"by":{"actor":"ann","reason":"a mistake"}}`),
+	}
+	log := racing{Log: b.log, meanwhile: &meanwhile, unseen: true}
+	if _, err := verbs.New(log, b.catalog).Move(t.Context(), "d", verbs.Move{To: b.withX(), By: by()}); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(events.Cancelled)
+	e, err := b.log.Read(t.Context(), events.DocumentSlot("abc", 2, "d", events.Cancel))
+	if err != nil || !strings.Contains(string(e.Data), `"actor":"ann"`) {
+		t.Errorf("in the new version: %s (error %v), want the cancel of the one who asked", e.Data, err)
 	}
 }
 
