@@ -131,15 +131,10 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 		if !ok {
 			return nil, nil
 		}
-		opened, key := p.history[p.opened[i]].At, ""
-		if n.Key != nil {
-			vars, err := p.vars(slot, i)
-			if err == nil {
-				key, err = keyOf(n.Key, vars)
-			}
-			if err != nil {
-				return func() { f.unkeyed(slot, err) }, nil
-			}
+		opened := p.history[p.opened[i]].At
+		key, why := p.key(slot, i, n)
+		if why != nil {
+			return func() { f.unkeyed(slot, why) }, nil //nolint:nilerr // it becomes an incident
 		}
 		return func() {
 			w.opened, w.key, w.ready = opened, key, true

@@ -156,10 +156,7 @@ func (f *Flows) signalStart(n *notice, s *start) {
 		return
 	}
 	id, slot := n.ID, s.slot(startedBy(n.ID, s.definition.Name))
-	f.try("start by a signal", slot.ID(), func(ctx context.Context) error {
-		_, err := f.tell(ctx, id, slot)
-		return err
-	})
+	f.try("start by a signal", slot.ID(), func(ctx context.Context) error { return f.tellIfKept(ctx, id, slot) })
 }
 
 // begin submits the document that a notice starts.

@@ -313,9 +313,13 @@ func TestNothingFollowsFromWhatComesLateForAnOldVersion(t *testing.T) {
 	other := of("b", 1, events.Outcome)
 	other.Definition = "another"
 	for i, late := range []events.Event{
-		{Slot: of(events.StepDocument, 1, events.Cancel)}, {Slot: of(events.StepDocument, 1, events.Compensate)},
-		{Slot: of("b", 9, events.Outcome), Result: events.Failed}, {Slot: of("c", 1, events.Outcome), Result: events.Completed},
-		{Slot: of("b", 2, events.Redo)}, {Slot: of(events.StepDocument, 1, events.Ended), Result: events.Cancelled}, {Slot: other, Result: events.Failed},
+		{Slot: of(events.StepDocument, 1, events.Cancel)},
+		{Slot: of(events.StepDocument, 1, events.Compensate)},
+		{Slot: of("b", 9, events.Outcome), Result: events.Failed},
+		{Slot: of("c", 1, events.Outcome), Result: events.Completed},
+		{Slot: of("b", 2, events.Redo)},
+		{Slot: of(events.StepDocument, 1, events.Ended), Result: events.Cancelled},
+		{Slot: other, Result: events.Failed},
 	} {
 		before := len(b.types())
 		late.Source, late.Worker, late.Time = events.SourceOperator, "late", time.Now()
