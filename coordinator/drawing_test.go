@@ -20,7 +20,7 @@ type piece struct{ in, out string }
 // scope is what is drawn in the process or in one sub-process.
 type scope struct{ strings.Builder }
 
-func (s *scope) draw(format string, args ...any) { s.WriteString(fmt.Sprintf(format, args...)) }
+func (s *scope) draw(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 
 func (d *drawer) id(kind string) string {
 	d.count++
