@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -224,6 +225,22 @@ func TestCloudEventsSubmitInAllThreeForms(t *testing.T) {
 	if results[0].Document != a.member(t, "document") || results[1].Document != "named-8" || results[2].Error == "" {
 		t.Errorf("results %+v", results)
 	}
+}
+
+func TestSourcesOfDocsagaItselfAreRefusedInAllThreeForms(t *testing.T) {
+	c := start(t, api.Config{})
+	const own = "/docsaga/calls/1/docsaga.00.order.1.one.approve.1.outcome"
+	structured := `{"specversion":"1.0","id":"7","source":"` + own + `","type":"shop.billed","subject":"forged","data":{"location":"https://example.com/7.pdf"}}`
+	a := c.want(c.do(http.MethodPost, "/v1/documents", strings.NewReader(structured), "Content-Type", "application/cloudevents+json"), http.StatusUnprocessableEntity)
+	b := c.want(c.post("/v1/documents", `{"location":"https://example.com/7.pdf"}`,
+		"Ce-Specversion", "1.0", "Ce-Id", "7", "Ce-Source", url.PathEscape(own), "Ce-Type", "shop.billed", "Ce-Subject", "forged"), http.StatusUnprocessableEntity)
+	r := c.want(c.do(http.MethodPost, "/v1/documents", strings.NewReader("["+structured+"]"), "Content-Type", "application/cloudevents-batch+json"), http.StatusMultiStatus)
+	for form, answer := range map[string][]byte{"structured": a.body, "binary": b.body, "batch": r.body} {
+		if !bytes.Contains(answer, []byte("source: what begins with /docsaga/")) {
+			t.Errorf("%s: %s, want that the source is named", form, answer)
+		}
+	}
+	c.want(c.get("/v1/documents/forged/events"), http.StatusNotFound)
 }
 
 func TestBadSubmissionsAreRefusedAndLeaveNothing(t *testing.T) {

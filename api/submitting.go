@@ -35,12 +35,16 @@ type locationBody struct {
 	Input
 }
 
+// sourceOwn is what the sources begin with of what docsaga itself writes. Its
+// parts go by some of them: who called a document, and what started it.
+const sourceOwn = "/docsaga/"
+
 // cloudEvent is a CloudEvent that submits a document. Subject, if it can be an
 // id, becomes the document's; else source and id make one.
 type cloudEvent struct {
 	SpecVersion    string `json:"specversion" enum:"1.0"`
 	ID             string `json:"id" minLength:"1"`
-	Source         string `json:"source" minLength:"1"`
+	Source         string `json:"source" minLength:"1" doc:"who says so; not /docsaga/..., which is kept for docsaga itself"`
 	Type           string `json:"type" minLength:"1"`
 	Subject        string `json:"subject,omitempty"`
 	SagaDefinition string `json:"sagadefinition,omitempty" doc:"what the document follows"`
@@ -238,6 +242,9 @@ func (s *Server) takeEvent(r *http.Request, e cloudEvent) (Accepted, error) {
 	}
 	if len(e.ID)+len(e.Source) > 2048 {
 		return Accepted{}, badRequest("CloudEvent: id and source are too long")
+	}
+	if strings.HasPrefix(e.Source, sourceOwn) {
+		return Accepted{}, badRequest("source: what begins with " + sourceOwn + " is kept for what docsaga itself writes")
 	}
 	if err := checkLocation(e.Data.Location); err != nil {
 		return Accepted{}, err

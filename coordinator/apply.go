@@ -147,6 +147,10 @@ func (c *Coordinator) foldOne(ctx context.Context, s *shard, e *events.Event) (*
 	}
 	if !doc.follows(e) {
 		c.conf.Logger.Error("document was submitted to two definitions, past the log's checks", "event", e.ID(), "definition", e.Slot.Definition)
+		if state := doc.state(); !state.Submitted() || state.Phase() == saga.Ended {
+			delete(s.documents, id)
+			return nil, nil
+		}
 		return doc, nil
 	}
 	doc.called(e, c.conf.Outside != nil)
@@ -209,7 +213,13 @@ func (c *Coordinator) migrate(ctx context.Context, doc *document, e *events.Even
 // ended and that something late is said about, or one that something was said
 // about too early.
 func (c *Coordinator) open(ctx context.Context, s *shard, e *events.Event) (*document, error) {
-	definition, err := c.definitions.Get(ctx, e.Slot.Definition, e.Slot.Version)
+	// The id is a part of its message's subject, which is not to be kept for it.
+	doc := &document{id: events.DocumentID(strings.Clone(string(e.Slot.Document))), place: -1}
+	ref, history, err := c.past(ctx, s, e)
+	if err != nil {
+		return nil, err
+	}
+	doc.definition, err = c.definitions.Get(ctx, ref.Name, ref.Version)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -217,22 +227,16 @@ func (c *Coordinator) open(ctx context.Context, s *shard, e *events.Event) (*doc
 		if !errors.Is(err, events.ErrNotFound) && !errors.Is(err, saga.ErrBadDefinition) {
 			return nil, fmt.Errorf("coordinator: %w", err)
 		}
-		c.setAside(e.Slot.Document, err)
-		return &document{id: e.Slot.Document, place: -1}, nil
-	}
-	// The id is a part of its message's subject, which is not to be kept for it.
-	doc := &document{id: events.DocumentID(strings.Clone(string(e.Slot.Document))), definition: definition, place: -1}
-	if e.Slot.Kind == events.Submitted && !s.strays.has(e.Slot.Document) {
+		c.setAside(doc.id, err)
+		doc.definition = nil
 		return doc, nil
 	}
-	history, err := c.history(ctx, e.Slot.Document)
-	if err != nil {
-		return nil, err
+	if history == nil {
+		return doc, nil
 	}
-	history = slices.DeleteFunc(events.Own(history, doc.ref()), func(h events.Event) bool { return h.Position.Seq >= e.Position.Seq })
-	state, err := c.past(ctx, doc, history)
-	if err != nil {
-		return nil, err
+	var state saga.State
+	for i := range history {
+		state = doc.definition.Fold(state, &history[i])
 	}
 	doc.keep(&state)
 	if e.Slot.Kind != events.Submitted {
@@ -241,21 +245,24 @@ func (c *Coordinator) open(ctx context.Context, s *shard, e *events.Event) (*doc
 	return doc, nil
 }
 
-// past folds what happened to a document before, and gives it the version that
-// it had come to.
-func (c *Coordinator) past(ctx context.Context, doc *document, history []events.Event) (saga.State, error) {
-	if ref := events.Followed(history); ref.Version != 0 && ref != doc.ref() {
-		definition, err := c.definitions.Get(ctx, ref.Name, ref.Version)
-		if err != nil {
-			return saga.State{}, fmt.Errorf("coordinator: %w", err)
-		}
-		doc.definition = definition
+// past returns what happened to a document before an event, nil if that is new,
+// and the definition that it followed then, which may be another version than
+// the event's.
+func (c *Coordinator) past(ctx context.Context, s *shard, e *events.Event) (events.DefinitionRef, []events.Event, error) {
+	ref := events.DefinitionRef{Name: e.Slot.Definition, Version: e.Slot.Version}
+	if e.Slot.Kind == events.Submitted && !s.strays.has(e.Slot.Document) {
+		return ref, nil, nil
 	}
-	var state saga.State
+	history, err := c.history(ctx, e.Slot.Document)
+	if err != nil {
+		return ref, nil, err
+	}
+	history = slices.DeleteFunc(history, func(h events.Event) bool { return h.Position.Seq >= e.Position.Seq })
+	ref = events.Began(append(slices.Clip(history), *e))
 	for i := range history {
-		state = doc.definition.Fold(state, &history[i])
+		ref = ref.After(&history[i])
 	}
-	return state, nil
+	return ref, events.Own(history, ref), nil
 }
 
 // decide returns what is to be written about the given documents.

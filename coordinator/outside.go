@@ -3,16 +3,11 @@ package coordinator
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
 )
-
-// SourceCalls is what the source of a submission begins with that a call
-// activity of another document made.
-const SourceCalls = "/docsaga/calls/"
 
 // A Touch says where a document is.
 type Touch struct {
@@ -106,8 +101,8 @@ func (c *Coordinator) touched(docs map[events.DocumentID]*document) []Touch {
 
 // called notes that a document was called by another.
 func (d *document) called(e *events.Event, outside bool) {
-	if outside && e.Slot.Kind == events.Submitted && strings.HasPrefix(e.Source, SourceCalls) {
-		d.parent = e.Source
+	if outside && e.Slot.Kind == events.Submitted {
+		d.parent = caller(d.id, e.Source)
 	}
 }
 

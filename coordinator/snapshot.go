@@ -125,7 +125,8 @@ func (c *Coordinator) loadOne(ctx context.Context, s *shard, parts [5]string, se
 	if err != nil {
 		return fmt.Errorf("coordinator: %w", err)
 	}
-	doc := &document{id: events.DocumentID(parts[0]), definition: definition, parent: parts[4], place: -1}
+	doc := &document{id: events.DocumentID(parts[0]), definition: definition, place: -1}
+	doc.parent = caller(doc.id, parts[4])
 	var state saga.State
 	if err := state.UnmarshalBinary([]byte(parts[3])); err != nil {
 		return fmt.Errorf("coordinator: %w", err)

@@ -127,7 +127,7 @@ func oldDocuments(ctx context.Context, log *natslog.Log, before time.Time) iter.
 				return
 			}
 			for _, e := range batch.Events {
-				switch caller, called := flows.Caller(e.Source); {
+				switch caller, called := flows.Caller(e.Slot.Document, e.Source); {
 				case e.Slot.Kind == events.Submitted && called:
 					callers[e.Slot.Document] = caller
 				case e.Slot.Kind == events.Ended && !ended[e.Slot.Document]:

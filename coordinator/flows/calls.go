@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/docsaga/docsaga/coordinator"
@@ -20,36 +18,11 @@ const CodeCall = "call"
 // maxDepth is how deep documents may call each other.
 const maxDepth = 16
 
-// Called names the document that a visit has called, if it has called one.
-func Called(slot events.Slot) events.DocumentID { return childOf(slot) }
-
-// childOf names the document of a call.
-func childOf(slot events.Slot) events.DocumentID {
-	return events.DocumentID(events.JoinID(string(slot.Document), string(slot.Step), strconv.Itoa(slot.Visit)))
-}
-
-// callSource is the source of the submission of a called document:
-// /docsaga/calls/<depth>/<subject of the calling visit's outcome>.
-func callSource(slot events.Slot, depth int) string {
-	return coordinator.SourceCalls + strconv.Itoa(depth) + "/" + slot.Subject()
-}
-
-// Caller returns the document that called the one whose submission has this
-// source, or false if none did.
-func Caller(source string) (events.DocumentID, bool) {
-	slot, _, err := parseCall(source)
+// Caller returns the document that called another, by the source of the latter's
+// submission, or false if none did.
+func Caller(document events.DocumentID, source string) (events.DocumentID, bool) {
+	slot, _, err := coordinator.ParseCall(document, source)
 	return slot.Document, err == nil
-}
-
-func parseCall(source string) (slot events.Slot, depth int, err error) {
-	number, subject, _ := strings.Cut(strings.TrimPrefix(source, coordinator.SourceCalls), "/")
-	if depth, err = strconv.Atoi(number); err == nil {
-		slot, err = events.ParseSubject(subject)
-	}
-	if err != nil || slot.Kind != events.Outcome || depth < 0 || callSource(slot, depth) != source {
-		return slot, depth, fmt.Errorf("flows: source %.200q is not that of a call: %w", source, events.ErrBadEvent)
-	}
-	return slot, depth, nil
 }
 
 // call submits the document of a call, and looks whether it has ended.
@@ -82,10 +55,6 @@ func (f *Flows) call(ctx context.Context, slot events.Slot) error {
 	if err := f.orphaned(ctx, e.Slot.Document, e.Source); err != nil {
 		return err
 	}
-	_, err = f.log.Read(ctx, standing.Slot.Of(events.Ended))
-	if errors.Is(err, events.ErrNotFound) {
-		return nil
-	}
 	return f.returned(ctx, e.Slot.Document, e.Source)
 }
 
@@ -99,10 +68,8 @@ func (f *Flows) submission(ctx context.Context, p *picture, slot events.Slot, vi
 		return events.Event{}, fmt.Errorf("flows: %w: %w", err, errCannotCall)
 	}
 	depth := 1
-	if source := p.history[0].Source; strings.HasPrefix(source, coordinator.SourceCalls) {
-		if _, above, err := parseCall(source); err == nil {
-			depth = above + 1
-		}
+	if _, above, err := coordinator.ParseCall(p.document, p.history[0].Source); err == nil {
+		depth = above + 1
 	}
 	if depth > maxDepth {
 		return bad(fmt.Errorf("documents call each other more than %d deep", maxDepth))
@@ -132,8 +99,8 @@ func (f *Flows) submission(ctx context.Context, p *picture, slot events.Slot, vi
 		return bad(err)
 	}
 	e := events.Event{
-		Slot:   events.DocumentSlot(d.Name, d.Version, childOf(slot), events.Submitted),
-		Source: callSource(slot, depth), Worker: string(childOf(slot)), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Slot:   events.DocumentSlot(d.Name, d.Version, coordinator.CalledBy(slot), events.Submitted),
+		Source: coordinator.CallSource(slot, depth), Worker: string(coordinator.CalledBy(slot)), Time: time.Now().UTC().Truncate(time.Millisecond),
 		Trace: p.history[p.opened[visit]].Trace,
 	}
 	if e.Data, err = data.Marshal(); err != nil {
@@ -144,7 +111,7 @@ func (f *Flows) submission(ctx context.Context, p *picture, slot events.Slot, vi
 
 // answer writes the outcome of a call.
 func (f *Flows) answer(ctx context.Context, p *picture, slot events.Slot, n *saga.Node, a answer) error {
-	a.source, a.worker = events.SourceCoordinator, string(childOf(slot))
+	a.source, a.worker = events.SourceCoordinator, string(coordinator.CalledBy(slot))
 	e, err := p.outcome(slot, n, a)
 	if err != nil {
 		return err
@@ -156,9 +123,10 @@ func (f *Flows) answer(ctx context.Context, p *picture, slot events.Slot, n *sag
 }
 
 // returned makes what a called document came to the outcome of its call, or
-// of its undo.
+// of its undo. The source of a submission may say what is not so: one that no
+// call of another has made ends by itself.
 func (f *Flows) returned(ctx context.Context, child events.DocumentID, source string) error {
-	slot, _, err := parseCall(source)
+	slot, _, err := coordinator.ParseCall(child, source)
 	if err != nil {
 		return err
 	}
@@ -166,24 +134,64 @@ func (f *Flows) returned(ctx context.Context, child events.DocumentID, source st
 	if err != nil {
 		return err
 	}
-	p, err := f.read(ctx, slot.Document)
+	done, ended := isDone(c.definition, &c.state), c.state.Phase() == saga.Ended
+	if !done && !ended {
+		return nil
+	}
+	p, err := f.caller(ctx, slot)
 	if err != nil {
 		return err
 	}
+	if p == nil {
+		if done {
+			return f.end(ctx, c)
+		}
+		return nil
+	}
 	i, n, ok := p.visit(slot)
-	done, ended := isDone(c.definition, &c.state), c.state.Phase() == saga.Ended
 	switch {
-	case !ok || !done && !ended:
+	case p.state.Phase() == saga.Ended && done:
+		return f.end(ctx, c)
+	case !ok || n.Kind != saga.Call:
 		return nil
 	case p.state.Visit(i).Status() == saga.Undoing && ended:
 		return f.undone(ctx, p, slot, c)
-	case p.state.Phase() == saga.Ended && done:
-		return f.end(ctx, c)
 	case p.state.Visit(i).Status() != saga.Open:
 		return nil
 	}
+	return f.result(ctx, p, slot, c)
+}
+
+// caller reads the document that a slot's visit belongs to; nil if it was never
+// submitted, or if the slot is not that of a call.
+func (f *Flows) caller(ctx context.Context, slot events.Slot) (*picture, error) {
+	tip, err := f.log.Tip(ctx, slot.Document)
+	if err != nil {
+		return nil, fmt.Errorf("flows: %w", err)
+	}
+	if tip == 0 {
+		return nil, nil
+	}
+	p, err := f.read(ctx, slot.Document)
+	if err != nil || !p.state.Submitted() {
+		return nil, err
+	}
+	// In the version of the slot: it may since have been migrated.
+	d := p.versions[slot.Version]
+	if d == nil || d.Name != slot.Definition {
+		return nil, nil
+	}
+	if node, ok := d.Node(slot.Step); !ok || d.Nodes[node].Kind != saga.Call {
+		return nil, nil
+	}
+	return p, nil
+}
+
+// result writes the outcome of a call whose document is done, or has ended.
+func (f *Flows) result(ctx context.Context, p *picture, slot events.Slot, c *picture) (err error) {
+	_, n, _ := p.visit(slot)
 	a := answer{result: events.Completed}
-	if !done {
+	if c.state.Phase() == saga.Ended {
 		a.result = c.state.Verdict
 	}
 	switch a.result {
@@ -192,10 +200,10 @@ func (f *Flows) returned(ctx context.Context, child events.DocumentID, source st
 			return err
 		}
 	case events.Rejected:
-		a.failed = &events.Error{Code: c.state.Reason, Message: fmt.Sprintf("%s was rejected at %s", child, c.state.StopStep)}
+		a.failed = &events.Error{Code: c.state.Reason, Message: fmt.Sprintf("%s was rejected at %s", c.document, c.state.StopStep)}
 	case events.Failed, events.TimedOut, events.Cancelled:
 		a.result = events.Failed
-		a.failed = &events.Error{Code: CodeCall, Message: fmt.Sprintf("%s ended %s: %s", child, c.state.Verdict, c.state.Reason)}
+		a.failed = &events.Error{Code: CodeCall, Message: fmt.Sprintf("%s ended %s: %s", c.document, c.state.Verdict, c.state.Reason)}
 	}
 	return f.answer(ctx, p, slot, n, a)
 }

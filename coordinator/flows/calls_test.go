@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -248,5 +249,64 @@ func TestACallIsCancelledThoughItsCallerHasEnded(t *testing.T) {
 		w.start()
 		w.settle()
 		w.want("one-sub-1", "document.submitted document.cancel document.cancelled")
+	})
+}
+
+// forge submits a document to which the process double is done, and whose
+// source names the outcome of another's visit.
+func (w *world) forge(id events.DocumentID, named events.Slot) {
+	w.Helper()
+	e := events.Event{
+		Slot: events.DocumentSlot("double", 1, id, events.Submitted), Source: coordinator.CallSource(named, 1),
+		Worker: "x", Time: time.Now(), Data: []byte(`{"output":{"amount":21,"approved":true}}`),
+	}
+	if _, err := w.log.Write(w.Context(), e); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func outcomeOf(id events.DocumentID, step events.StepID) events.Slot {
+	return events.Slot{Definition: "order", Version: 1, Document: id, Step: step, Visit: 1, Kind: events.Outcome, Again: 1}
+}
+
+func TestASourceThatNamesAnothersStepDecidesNothing(t *testing.T) {
+	everywhere(t, func(w *world) {
+		w.deploy("double", double, "")
+		w.deploy("order", row("approve", `<userTask id="approve"/>`, "sub", callOf("inner"), "end", `<endEvent id="end"/>`), "")
+		w.deploy("inner", row("x", `<userTask id="x"/>`, "end", `<endEvent id="end"/>`), "")
+		w.start()
+		w.submit("order", "one", `{"amount":1}`)
+		w.submit("order", "two", `{"amount":1}`)
+		w.settle()
+		w.complete("two", "approve")
+		forged := []events.DocumentID{"forged", "one-approve-1", "nobody-sub-1", "not-of-two"}
+		w.forge(forged[0], outcomeOf("one", "approve"))
+		w.forge(forged[1], outcomeOf("one", "approve")) // named as if the task called it
+		w.forge(forged[2], outcomeOf("nobody", "sub"))  // of a document that is not there
+		w.forge(forged[3], outcomeOf("two", "sub"))     // of a call that called another
+		w.settle()
+		w.want("one", "document.submitted")
+		w.want("two", "document.submitted approve.completed")
+		for _, id := range forged {
+			w.want(id, "document.submitted twice.completed document.completed") // as any that nobody calls
+		}
+	})
+}
+
+func TestSourcesThatNameNobodyHoldUpNoCall(t *testing.T) {
+	inMemory(t, func(w *world) {
+		w.deploy("double", double, "")
+		w.deploy("order", row("sub", callOf("double"), "end", `<endEvent id="end"/>`), "")
+		w.start()
+		for i := range 100 { // more than there are workers
+			nobody := events.DocumentID(fmt.Sprintf("nobody-%d", i))
+			w.forge(nobody+"-sub-1", outcomeOf(nobody, "sub"))
+			w.forge(nobody+"-x", outcomeOf(nobody, "sub"))
+		}
+		w.settle()
+		w.submit("order", "one", `{"amount":21}`)
+		w.settle()
+		w.want("one", "document.submitted sub.completed document.completed")
+		w.want("nobody-99-sub-1", "document.submitted twice.completed document.completed")
 	})
 }

@@ -16,6 +16,11 @@ type document struct {
 	waits map[events.Slot]*wait
 	calls map[events.Slot]saga.Status // what was done about them last
 	done  bool                        // it was called and has done its work
+
+	parent string // the source of its submission, if it was called
+	// asks has the slots of calls between it and documents that it asks after,
+	// and those documents' tips when it last did.
+	asks map[events.Slot]uint64
 }
 
 // A wait is a visit that waits for a message or signal.
@@ -49,6 +54,9 @@ func (f *Flows) touched(t *coordinator.Touch) {
 		doc = &document{waits: make(map[events.Slot]*wait), calls: make(map[events.Slot]saga.Status)}
 		f.documents[t.Document] = doc
 		if t.Parent != "" {
+			if slot, _, err := coordinator.ParseCall(t.Document, t.Parent); err == nil {
+				doc.parent, doc.asks = t.Parent, map[events.Slot]uint64{slot: 0}
+			}
 			f.try("look at the caller", t.Document, func(ctx context.Context) error { return f.orphaned(ctx, t.Document, t.Parent) })
 		}
 	}
@@ -79,6 +87,7 @@ func (f *Flows) touched(t *coordinator.Touch) {
 			f.forget(doc, w)
 		}
 	}
+	f.asked(t.Document, doc)
 }
 
 // isCatch reports whether visits of a node wait for a message or signal.
@@ -94,6 +103,7 @@ func (f *Flows) drop(id events.DocumentID, doc *document) {
 		f.forget(doc, w)
 	}
 	delete(f.documents, id)
+	delete(f.asking, id)
 }
 
 func (f *Flows) forget(doc *document, w *wait) {
@@ -112,38 +122,26 @@ func (f *Flows) await(doc *document, n *saga.Node, slot events.Slot) {
 		f.waits[w.name] = make(map[events.Slot]*wait)
 	}
 	f.waits[w.name][slot] = w
-	f.do(func(ctx context.Context) func() {
+	f.find("what a document waits for", slot.ID(), func(ctx context.Context) (func(), error) {
 		p, err := f.read(ctx, slot.Document)
-		for ; err != nil && ctx.Err() == nil && !isFinal(err); p, err = f.read(ctx, slot.Document) {
-			f.conf.Logger.Warn("what a document waits for; it is tried again", "slot", slot.ID(), "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(f.conf.Poll):
-			}
-		}
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		i, n, ok := p.visit(slot)
 		if !ok {
-			return nil
+			return nil, nil
 		}
-		opened, key := p.history[p.opened[i]].At, ""
-		if n.Key != nil {
-			vars, err := p.vars(slot, i)
-			if err == nil {
-				key, err = keyOf(n.Key, vars)
-			}
-			if err != nil {
-				return func() { f.unkeyed(slot, err) }
-			}
+		opened := p.history[p.opened[i]].At
+		key, why := p.key(slot, i, n)
+		if why != nil {
+			return func() { f.unkeyed(slot, why) }, nil //nolint:nilerr // it becomes an incident
 		}
 		return func() {
 			w.opened, w.key, w.ready = opened, key, true
 			if doc.waits[slot] == w {
 				f.listen(w)
 			}
-		}
+		}, nil
 	})
 }
 
@@ -179,6 +177,13 @@ func (f *Flows) unkeyed(slot events.Slot, why error) {
 func (f *Flows) called(doc *document, slot events.Slot, n *saga.Node, s saga.Status) {
 	if doc.calls[slot] == s {
 		return
+	}
+	delete(doc.asks, slot)
+	if s == saga.Open || s == saga.Undoing && n.Undo != nil && n.Undo.Child {
+		if doc.asks == nil {
+			doc.asks = make(map[events.Slot]uint64)
+		}
+		doc.asks[slot] = 0
 	}
 	switch s {
 	case saga.Open:

@@ -19,7 +19,9 @@ import (
 // A Log is where documents are read and written.
 type Log interface {
 	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
-	Submission(ctx context.Context, document events.DocumentID) (events.Event, error)
+	// Tip returns the sequence of the last message about a document; 0 if there is
+	// none.
+	Tip(ctx context.Context, document events.DocumentID) (uint64, error)
 	Read(ctx context.Context, slot events.Slot) (events.Event, error)
 	Write(ctx context.Context, e events.Event) (events.Event, error)
 }
@@ -74,8 +76,13 @@ type Flows struct {
 	waits     map[string]map[events.Slot]*wait // by the name that they wait for
 	kept      map[string][]*notice             // by name, the oldest first
 	byID      map[string]*notice
-	starts    map[string]*start // by name of the definition
+	starts    map[string]*start               // by name of the definition
+	asking    map[events.DocumentID]*document // those that call or were called
+	toAsk     []events.DocumentID             // in this round
+	askedAt   time.Time                       // when it began
+	asks      int                             // that run
 	pending   []job
+	again     []job // pending from the next Poll on
 	running   int
 }
 
@@ -104,7 +111,7 @@ func New(log Log, definitions Definitions, notices Notices, conf Config) (*Flows
 		touches: make(chan coordinator.Touch, 1024), postings: make(chan events.Posting), deployed: make(chan *saga.Definition),
 		done: make(chan func(), conf.Workers), documents: make(map[events.DocumentID]*document),
 		waits: make(map[string]map[events.Slot]*wait), kept: make(map[string][]*notice), byID: make(map[string]*notice),
-		starts: make(map[string]*start),
+		starts: make(map[string]*start), asking: make(map[events.DocumentID]*document),
 	}, nil
 }
 
@@ -180,9 +187,7 @@ func (f *Flows) work(ctx context.Context, g *errgroup.Group) error {
 	tick := time.NewTicker(f.conf.Poll)
 	defer tick.Stop()
 	for {
-		for len(f.pending) > 0 && f.running < f.conf.Workers {
-			next := f.pending[0]
-			f.pending = f.pending[1:]
+		for next := f.next(); next != nil; next = f.next() {
 			f.running++
 			g.Go(func() error {
 				f.done <- next(ctx)
@@ -204,35 +209,57 @@ func (f *Flows) work(ctx context.Context, g *errgroup.Group) error {
 				after()
 			}
 		case <-tick.C:
+			f.pending, f.again = append(f.pending, f.again...), nil
 			f.look(f.conf.Now())
 		}
 	}
 }
 
+// next returns the next job, nil if there is none or no worker is free. Those
+// who only ask have a quarter of the workers.
+func (f *Flows) next() job {
+	if f.running >= f.conf.Workers {
+		return nil
+	}
+	if len(f.pending) > 0 {
+		next := f.pending[0]
+		f.pending = f.pending[1:]
+		return next
+	}
+	for len(f.toAsk) > 0 && f.asks < max(1, f.conf.Workers/4) {
+		if next := f.nextAsk(); next != nil {
+			return next
+		}
+	}
+	return nil
+}
+
 func (f *Flows) do(j job) { f.pending = append(f.pending, j) }
 
-// try does something until it succeeds: at once, then every Poll.
+// try does something until it succeeds: at once, then every Poll. No worker
+// waits meanwhile: what cannot be done must not keep others from what can.
 func (f *Flows) try(what string, subject any, do func(ctx context.Context) error) {
-	f.do(func(ctx context.Context) func() {
-		for ctx.Err() == nil {
-			err := do(ctx)
-			if err == nil {
-				return nil
-			}
-			if isFinal(err) {
-				f.conf.Logger.Error(what, "subject", subject, "error", err)
-				return nil
-			}
-			if ctx.Err() == nil {
-				f.conf.Logger.Warn(what+"; it is tried again", "subject", subject, "error", err)
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(f.conf.Poll):
-			}
+	f.find(what, subject, func(ctx context.Context) (func(), error) { return nil, do(ctx) })
+}
+
+// find is try, with what then follows in Run.
+func (f *Flows) find(what string, subject any, do func(ctx context.Context) (after func(), err error)) {
+	var j job
+	j = func(ctx context.Context) func() {
+		after, err := do(ctx)
+		switch {
+		case err == nil:
+			return after
+		case isFinal(err):
+			f.conf.Logger.Error(what, "subject", subject, "error", err)
+			return nil
+		case ctx.Err() != nil:
+			return nil
 		}
-		return nil
-	})
+		f.conf.Logger.Warn(what+"; it is tried again", "subject", subject, "error", err)
+		return func() { f.again = append(f.again, j) }
+	}
+	f.do(j)
 }
 
 // isFinal reports whether an error stays however often it is tried.

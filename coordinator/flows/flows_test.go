@@ -30,6 +30,7 @@ type sagaLog interface {
 	flows.Log
 	feed.Log
 	catalog.Target
+	Submission(ctx context.Context, document events.DocumentID) (events.Event, error)
 }
 
 // A world is a log with what runs on it.

@@ -21,7 +21,13 @@ func (w *world) retry(id events.DocumentID, step events.StepID) {
 // together writes nothing together: no verb of these tests does.
 type together struct{ sagaLog }
 
-func (together) WriteTogether(context.Context, []events.Event) error { return errors.ErrUnsupported }
+func (together) Tip(context.Context, events.DocumentID) (uint64, error) {
+	return 0, errors.ErrUnsupported
+}
+
+func (together) WriteTogether(context.Context, uint64, []events.Event) error {
+	return errors.ErrUnsupported
+}
 
 // beside draws what waits or tells beside a person who finds out the order.
 func beside(drawn string) string {

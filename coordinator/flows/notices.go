@@ -69,8 +69,9 @@ func (f *Flows) remove(n *notice) {
 }
 
 // look forgets what is too old, looks after claims whose outcome is not known,
-// and starts what is due.
+// starts what is due, and asks after calls.
 func (f *Flows) look(now time.Time) {
+	f.ask(now)
 	for _, s := range f.starts {
 		f.due(s, now)
 	}
@@ -160,6 +161,8 @@ func (f *Flows) settle(n *notice, number int, slot events.Slot, w *wait) {
 				w.busy = false
 			}
 			switch {
+			case errors.Is(err, errExpired):
+				f.remove(n)
 			case err != nil && isFinal(err):
 				f.conf.Logger.Error("message or signal is left aside", "notice", n.ID, "error", err)
 				f.remove(n)
@@ -181,12 +184,23 @@ func (f *Flows) settle(n *notice, number int, slot events.Slot, w *wait) {
 	})
 }
 
+// errExpired reports a notice that is not kept any more.
+var errExpired = errors.New("it has expired")
+
+// tellIfKept is tell, which is nothing if the notice has expired.
+func (f *Flows) tellIfKept(ctx context.Context, id string, slot events.Slot) error {
+	if _, err := f.tell(ctx, id, slot); !errors.Is(err, errExpired) {
+		return err
+	}
+	return nil
+}
+
 // tell writes into a slot what a notice says, and reports whether that is what
 // stands there, and somebody waited for it.
 func (f *Flows) tell(ctx context.Context, id string, slot events.Slot) (bool, error) {
 	n, err := f.notices.Notice(ctx, id)
 	if errors.Is(err, events.ErrNotFound) {
-		return true, nil // it has expired since
+		return false, errExpired
 	}
 	if err != nil {
 		return false, err
@@ -234,10 +248,7 @@ func (f *Flows) signal(n *notice, w *wait) {
 		return
 	}
 	id, slot := n.ID, w.slot
-	f.try("tell a signal", slot.ID(), func(ctx context.Context) error {
-		_, err := f.tell(ctx, id, slot)
-		return err
-	})
+	f.try("tell a signal", slot.ID(), func(ctx context.Context) error { return f.tellIfKept(ctx, id, slot) })
 }
 
 // Tell tells others what a throw or end event tells. It is no notice twice: its

@@ -175,6 +175,19 @@ func text(x saga.Expression, vars saga.Vars) (string, bool, error) {
 	return s, string(value) != "null", nil
 }
 
+// key evaluates the correlation key of a visit; there is none if it waits for
+// any message of the name.
+func (p *picture) key(slot events.Slot, visit int, n *saga.Node) (string, error) {
+	if n.Key == nil {
+		return "", nil
+	}
+	vars, err := p.vars(slot, visit)
+	if err != nil {
+		return "", err
+	}
+	return keyOf(n.Key, vars)
+}
+
 // keyOf evaluates a correlation key: a text or a number.
 func keyOf(x saga.Expression, vars saga.Vars) (string, error) {
 	value, err := x.Eval(vars)

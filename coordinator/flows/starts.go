@@ -84,17 +84,10 @@ func (f *Flows) start(d *saga.Definition) {
 // wind sets the timers of a definition. What was due since it was deployed is
 // started once, for the last time.
 func (f *Flows) wind(s *start) {
-	f.do(func(ctx context.Context) func() {
+	f.find("when a definition was deployed", s.definition.Name, func(ctx context.Context) (func(), error) {
 		at, err := f.definitions.Deployed(ctx, s.definition.Name, s.definition.Version)
-		for ; err != nil && ctx.Err() == nil; at, err = f.definitions.Deployed(ctx, s.definition.Name, s.definition.Version) {
-			f.conf.Logger.Warn("when a definition was deployed; it is tried again", "definition", s.definition.Name, "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(f.conf.Poll):
-			}
-		}
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		return func() {
 			s.deployed = at.UTC().Truncate(time.Millisecond)
@@ -105,7 +98,7 @@ func (f *Flows) wind(s *start) {
 					f.rewind(s, &s.timers[len(s.timers)-1], now)
 				}
 			}
-		}
+		}, nil
 	})
 }
 
@@ -163,10 +156,7 @@ func (f *Flows) signalStart(n *notice, s *start) {
 		return
 	}
 	id, slot := n.ID, s.slot(startedBy(n.ID, s.definition.Name))
-	f.try("start by a signal", slot.ID(), func(ctx context.Context) error {
-		_, err := f.tell(ctx, id, slot)
-		return err
-	})
+	f.try("start by a signal", slot.ID(), func(ctx context.Context) error { return f.tellIfKept(ctx, id, slot) })
 }
 
 // begin submits the document that a notice starts.

@@ -14,14 +14,14 @@ import (
 // child reads the document of a call; nil if there is none, or if what has its
 // id was submitted by another.
 func (f *Flows) child(ctx context.Context, slot events.Slot) (*picture, error) {
-	c, err := f.read(ctx, childOf(slot))
+	c, err := f.read(ctx, coordinator.CalledBy(slot))
 	if errors.Is(err, events.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if caller, _, err := parseCall(c.history[0].Source); err != nil || !sameVisit(caller, slot) {
+	if caller, _, err := coordinator.ParseCall(c.document, c.history[0].Source); err != nil || !sameVisit(caller, slot) {
 		return nil, nil //nolint:nilerr // it is no document of this call
 	}
 	return c, nil
@@ -134,7 +134,7 @@ func (f *Flows) end(ctx context.Context, c *picture) error {
 // orphaned cancels a called document whose call was stopped, and ends one whose
 // caller has ended.
 func (f *Flows) orphaned(ctx context.Context, child events.DocumentID, parent string) error {
-	slot, _, err := parseCall(parent)
+	slot, _, err := coordinator.ParseCall(child, parent)
 	if err != nil {
 		return err
 	}
@@ -146,6 +146,9 @@ func (f *Flows) orphaned(ctx context.Context, child events.DocumentID, parent st
 		return err
 	}
 	if e.Result == events.Cancelled || e.Result == events.TimedOut {
+		if p, err := f.caller(ctx, slot); err != nil || p == nil {
+			return err
+		}
 		return f.cancel(ctx, slot)
 	}
 	return f.returned(ctx, child, parent)

@@ -62,10 +62,8 @@ func (p *picture) wait(visit int, n *saga.Node, number int) Wait {
 	slot := events.Slot{
 		Definition: w.Definition, Version: w.Version, Document: p.document, Step: n.ID, Visit: number, Kind: events.Outcome, Again: 1,
 	}
-	vars, err := p.vars(slot, visit)
-	if err == nil {
-		w.Key, err = keyOf(n.Key, vars)
-	}
+	var err error
+	w.Key, err = p.key(slot, visit, n)
 	if err != nil {
 		w.Problem = err.Error()
 	}

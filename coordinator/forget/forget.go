@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/coordinator/flows"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/saga"
@@ -124,7 +125,7 @@ func (f *Forgetter) family(ctx context.Context, document events.DocumentID, r Re
 	}
 	var all []*picture
 	for _, slot := range p.visits {
-		child := flows.Called(slot)
+		child := coordinator.CalledBy(slot)
 		messages, err := f.log.Messages(ctx, child)
 		if err != nil {
 			return nil, fmt.Errorf("forget: %s: %w", child, err)
@@ -132,7 +133,7 @@ func (f *Forgetter) family(ctx context.Context, document events.DocumentID, r Re
 		if len(messages) == 0 {
 			continue
 		}
-		if caller, ok := flows.Caller(messages[0].Event.Source); !ok || caller != document {
+		if caller, ok := flows.Caller(messages[0].Event.Slot.Document, messages[0].Event.Source); !ok || caller != document {
 			continue // it only has such an id
 		}
 		below, err := f.family(ctx, child, r)

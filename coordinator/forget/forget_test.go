@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/docsaga/docsaga/coordinator"
-	"github.com/docsaga/docsaga/coordinator/flows"
 	"github.com/docsaga/docsaga/coordinator/forget"
 	"github.com/docsaga/docsaga/events"
 	"github.com/docsaga/docsaga/events/natslog"
@@ -156,7 +155,7 @@ func TestForgettingGoesOnWhereItWasCutOff(t *testing.T) {
 func child(t *testing.T, l *natslog.Log, step events.StepID, source func(events.Slot) string) events.Slot {
 	t.Helper()
 	visit := events.Slot{Definition: "flow", Version: 1, Document: "a", Step: step, Visit: 1, Kind: events.Outcome, Again: 1}
-	slot := events.DocumentSlot("other", 1, flows.Called(visit), events.Submitted)
+	slot := events.DocumentSlot("other", 1, coordinator.CalledBy(visit), events.Submitted)
 	for _, e := range []events.Event{
 		{Slot: slot, Source: source(visit), Data: []byte(`{"output":{"name":"Anna"}}`)},
 		{Slot: visit, Result: events.Completed, Source: events.SourceCoordinator},

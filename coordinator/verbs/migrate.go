@@ -45,12 +45,18 @@ func (o *Operator) PlanMove(ctx context.Context, document events.DocumentID, m M
 // its open slots in the old version, and the commands that open them in the new one
 // are written together or not at all, so a service or a person that decides a
 // step meanwhile has either done so before, and is seen, or finds its slot
-// taken. It fails with an error that wraps [ErrUnfit] if there are obstacles.
+// taken. What anybody else writes about the document meanwhile, such as a cancel,
+// has it planned anew. It fails with an error that wraps [ErrUnfit] if there are obstacles.
 func (o *Operator) Move(ctx context.Context, document events.DocumentID, m Move) (Moved, error) {
 	if m.By.Actor == "" || m.By.Reason == "" {
 		return Moved{Document: document}, fmt.Errorf("verbs: migrate %s: who asks for it and why must be said: %w", document, ErrBadCommand)
 	}
 	for range attempts {
+		// Before the history is read: what comes between is planned on, but refused.
+		tip, err := o.log.Tip(ctx, document)
+		if err != nil {
+			return Moved{Document: document, To: m.To}, fmt.Errorf("verbs: migrate %s: %w", document, err)
+		}
 		moved, list, err := o.planMove(ctx, document, m)
 		if err != nil || moved.Already {
 			return moved, err
@@ -63,14 +69,43 @@ func (o *Operator) Move(ctx context.Context, document events.DocumentID, m Move)
 			}
 			return moved, fmt.Errorf("verbs: migrate %s to version %d: %s: %s: %w", document, m.To, where, first.Message, ErrUnfit)
 		}
-		if err = o.log.WriteTogether(ctx, list); err == nil {
-			return moved, nil
+		if err = o.log.WriteTogether(ctx, tip, list); err == nil {
+			return moved, o.repeat(ctx, tip, &list[0])
 		}
 		if !errors.Is(err, events.ErrTaken) {
 			return moved, fmt.Errorf("verbs: migrate %s: %w", document, err)
 		}
 	}
 	return Moved{Document: document, To: m.To}, fmt.Errorf("verbs: migrate %s: it moved on each of %d times that it was looked at; try again: %w", document, attempts, ErrUnfit)
+}
+
+// repeat gives again, in the new version, the commands to stop that stand
+// between the tip that a migration was planned on and its head. A log of several
+// replicas does not see a message that is under way but not yet decided, and
+// lets the migration in behind it.
+func (o *Operator) repeat(ctx context.Context, tip uint64, head *events.Event) error {
+	history, err := o.log.History(ctx, head.Slot.Document)
+	if err != nil && !errors.Is(err, events.ErrBadEvent) {
+		return fmt.Errorf("verbs: %s was migrated, but not seen whether it was stopped meanwhile: %w", head.Slot.Document, err)
+	}
+	for i := range history {
+		was := &history[i]
+		if was.Slot == head.Slot {
+			return nil
+		}
+		if was.Position.Seq <= tip || was.Slot.Kind != events.Cancel && was.Slot.Kind != events.Compensate {
+			continue
+		}
+		e := events.Event{
+			Slot: was.Slot, Source: events.SourceOperator, Cause: head.ID(), Worker: o.worker,
+			Time: time.Now().UTC().Truncate(time.Millisecond), Trace: was.Trace, Data: was.Data,
+		}
+		e.Slot.Version, _ = head.Target()
+		if _, err := o.log.Write(ctx, e); err != nil && !errors.Is(err, events.ErrTaken) {
+			return fmt.Errorf("verbs: %s was migrated, but %s, which came just before, was not repeated: %w", head.Slot.Document, was.ID(), err)
+		}
+	}
+	return nil
 }
 
 func (o *Operator) planMove(ctx context.Context, document events.DocumentID, m Move) (Moved, []events.Event, error) {

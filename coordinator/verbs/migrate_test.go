@@ -12,6 +12,7 @@ import (
 
 	"github.com/docsaga/docsaga/coordinator/verbs"
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog"
 	"github.com/docsaga/docsaga/saga"
 	"github.com/docsaga/docsaga/saga/catalog"
 )
@@ -223,4 +224,130 @@ func TestAMigrationIsRefusedAsAWhole(t *testing.T) {
 	if after := b.types(); !slices.Equal(before, after) {
 		t.Errorf("what was refused wrote %v", after[len(before):])
 	}
+}
+
+// A racing log takes an event of another between the plan of the first migration
+// and its writing.
+type racing struct {
+	*natslog.Log
+	meanwhile *events.Event
+	unseen    bool // the log lets the migration in behind it, as replicas may
+}
+
+func (r racing) WriteTogether(ctx context.Context, tip uint64, list []events.Event) error {
+	if e := *r.meanwhile; e.Slot.Kind != 0 {
+		*r.meanwhile = events.Event{}
+		standing, err := r.Write(ctx, e)
+		if err != nil {
+			return err
+		}
+		if r.unseen {
+			tip = standing.Position.Seq
+		}
+	}
+	return r.Log.WriteTogether(ctx, tip, list)
+}
+
+func TestWhatIsAskedBetweenThePlanAndTheMigrationCounts(t *testing.T) {
+	for _, kind := range []events.Kind{events.Cancel, events.Compensate, events.Redo} {
+		t.Run(kind.String(), func(t *testing.T) {
+			b := newBench(t, "a", "b", "c")
+			b.service.set("do b", errors.New("down"))
+			b.submit()
+			b.incident()
+			to := b.withX()
+			b.service.set("do b", nil)
+			slot := events.DocumentSlot("abc", 1, "d", kind)
+			if kind == events.Redo {
+				slot.Step, slot.Visit = "b", 2
+			}
+			meanwhile := events.Event{Slot: slot, Source: events.SourceOperator, Worker: "another", Time: time.Now()}
+			_, err := verbs.New(racing{Log: b.log, meanwhile: &meanwhile}, b.catalog).Move(t.Context(), "d", verbs.Move{To: to, By: by()})
+			if kind == events.Redo { // then it may be migrated, or be at work
+				b.until("completed", func(s *saga.State) bool { return s.Phase() == saga.Ended && s.Verdict == events.Completed })
+				return
+			}
+			if !errors.Is(err, verbs.ErrUnfit) {
+				t.Errorf("migrating what was stopped: %v, want %v", err, verbs.ErrUnfit)
+			}
+			b.until("stopped", func(s *saga.State) bool { return s.Phase() == saga.Ended && s.Verdict != events.Completed })
+		})
+	}
+}
+
+func TestACancelThatAMigrationOvertookUnseenIsRepeated(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.service.set("do b", errors.New("down"))
+	b.submit()
+	b.incident()
+	meanwhile := events.Event{
+		Slot: events.DocumentSlot("abc", 1, "d", events.Cancel), Source: events.SourceOperator, Worker: "another", Time: time.Now(),
+		Data: []byte(`{"by":{"actor":"ann","reason":"a mistake"}}`),
+	}
+	log := racing{Log: b.log, meanwhile: &meanwhile, unseen: true}
+	if _, err := verbs.New(log, b.catalog).Move(t.Context(), "d", verbs.Move{To: b.withX(), By: by()}); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(events.Cancelled)
+	e, err := b.log.Read(t.Context(), events.DocumentSlot("abc", 2, "d", events.Cancel))
+	if err != nil || !strings.Contains(string(e.Data), `"actor":"ann"`) {
+		t.Errorf("in the new version: %s (error %v), want the cancel of the one who asked", e.Data, err)
+	}
+}
+
+func TestNothingFollowsFromWhatComesLateForAnOldVersion(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.service.set("do b", errors.New("down"))
+	b.submit()
+	b.incident()
+	// The new version has no undo of b: if the old one's cancel counted, b would be left.
+	b.move(b.deploy(`<boundaryEvent id="b_b" attachedToRef="b"><compensateEventDefinition/></boundaryEvent>`, "",
+		`<serviceTask id="u_b" isForCompensation="true"><extensionElements><z:taskDefinition type="b"/></extensionElements></serviceTask>`, "",
+		`<association id="a_b" sourceRef="b_b" targetRef="u_b" associationDirection="One"/>`, ""))
+	b.service.set("do b", nil)
+	b.do(verbs.Command{Verb: verbs.Retry})
+	b.ends(events.Completed, "a.1", "b.3", "c.1")
+	of := func(step events.StepID, visit int, kind events.Kind) events.Slot {
+		return events.Slot{Definition: "abc", Version: 1, Document: "d", Step: step, Visit: visit, Kind: kind, Again: 1}
+	}
+	other := of("b", 1, events.Outcome)
+	other.Definition = "another"
+	for i, late := range []events.Event{
+		{Slot: of(events.StepDocument, 1, events.Cancel)},
+		{Slot: of(events.StepDocument, 1, events.Compensate)},
+		{Slot: of("b", 9, events.Outcome), Result: events.Failed},
+		{Slot: of("c", 1, events.Outcome), Result: events.Completed},
+		{Slot: of("b", 2, events.Redo)},
+		{Slot: of(events.StepDocument, 1, events.Ended), Result: events.Cancelled},
+		{Slot: other, Result: events.Failed},
+	} {
+		before := len(b.types())
+		late.Source, late.Worker, late.Time = events.SourceOperator, "late", time.Now()
+		if _, err := b.log.Write(t.Context(), late); err != nil {
+			t.Fatal(err)
+		}
+		b.marked(events.DocumentID(fmt.Sprintf("mark-%d", i)))
+		if after := b.types(); len(after) != before+1 || b.open() != 0 {
+			t.Errorf("%s: %v follows, and %d documents are open; want none", late.ID(), after[before+1:], b.open())
+		}
+	}
+}
+
+// marked returns when the coordinator has dealt with all that stands in the log:
+// it has ended a document that is submitted now.
+func (b *bench) marked(id events.DocumentID) {
+	b.Helper()
+	for _, kind := range []events.Kind{events.Submitted, events.Cancel} {
+		e := events.Event{Slot: events.DocumentSlot("abc", 1, id, kind), Source: "/test", Worker: "m", Time: time.Now()}
+		if _, err := b.log.Write(b.Context(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 2000 {
+		if _, err := b.log.Read(b.Context(), events.DocumentSlot("abc", 1, id, events.Ended)); err == nil && b.open() == 0 {
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	b.Fatalf("%s has not ended, or %d documents are open", id, b.open())
 }

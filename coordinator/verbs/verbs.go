@@ -84,8 +84,11 @@ func (c *Command) Check() error {
 type Log interface {
 	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
 	Write(ctx context.Context, e events.Event) (events.Event, error)
-	// WriteTogether writes all of the events or none.
-	WriteTogether(ctx context.Context, list []events.Event) error
+	// Tip returns the sequence of the last message about a document.
+	Tip(ctx context.Context, document events.DocumentID) (uint64, error)
+	// WriteTogether writes all of the events or none, which it does if the tip of
+	// their document is another.
+	WriteTogether(ctx context.Context, tip uint64, list []events.Event) error
 }
 
 // Definitions returns definitions as they are deployed.

@@ -111,6 +111,7 @@ type bench struct {
 	catalog  *catalog.Catalog
 	service  *service
 	operator *verbs.Operator
+	open     func() int // how many documents the coordinator holds
 }
 
 // newBench starts a log, a coordinator and the named services.
@@ -146,6 +147,7 @@ func newBench(t *testing.T, services ...string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.open = c.Open
 	b.background(c.Run, func(ctx context.Context) error { return feed.Run(ctx, log, c) })
 	return b
 }

@@ -15,7 +15,8 @@ import (
 // Slots is where events stand.
 type Slots interface {
 	Write(ctx context.Context, e events.Event) (events.Event, error)
-	WriteTogether(ctx context.Context, list []events.Event) error
+	Tip(ctx context.Context, document events.DocumentID) (uint64, error)
+	WriteTogether(ctx context.Context, tip uint64, list []events.Event) error
 	Read(ctx context.Context, slot events.Slot) (events.Event, error)
 	Submission(ctx context.Context, document events.DocumentID) (events.Event, error)
 	History(ctx context.Context, document events.DocumentID) ([]events.Event, error)
@@ -78,6 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) Log) {
 		"a document is submitted to one definition":            oneDefinition,
 		"a cancelled document does not end completed":          cancelledEnd,
 		"events are written together or not at all":            together,
+		"what moved on takes nothing that was planned before":  notBehindTip,
 		"what cannot be an event is refused":                   refused,
 		"an ended context ends a write":                        endedContext,
 		"a history has all events in order":                    history,

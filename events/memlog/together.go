@@ -8,10 +8,31 @@ import (
 	"github.com/docsaga/docsaga/events"
 )
 
-// WriteTogether writes events of one document, all or none. If a slot of them
-// is taken, the error wraps [events.ErrTaken] and nothing was written, unless
-// the first of them stands as it was to be written.
-func (l *Log) WriteTogether(ctx context.Context, list []events.Event) error {
+// Tip returns the sequence, in its shard, of the last message about a document;
+// 0 if there is none.
+func (l *Log) Tip(_ context.Context, document events.DocumentID) (uint64, error) {
+	if err := events.CheckID(document); err != nil {
+		return 0, fmt.Errorf("memlog: tip: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tip(document), nil
+}
+
+// tip is Tip. The caller holds mu.
+func (l *Log) tip(document events.DocumentID) uint64 {
+	all := l.subject[document]
+	if len(all) == 0 {
+		return 0
+	}
+	return all[len(all)-1].Seq
+}
+
+// WriteTogether writes events of one document, all or none, if tip is still the
+// document's. If it is not, or a slot of them is taken, the error wraps
+// [events.ErrTaken] and nothing was written, unless the first of them stands as
+// it was to be written.
+func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event) error {
 	if len(list) == 0 || len(list) > events.MaxTogether {
 		return fmt.Errorf("memlog: %d events to be written together, want 1 to %d: %w", len(list), events.MaxTogether, events.ErrTooLarge)
 	}
@@ -39,6 +60,9 @@ func (l *Log) WriteTogether(ctx context.Context, list []events.Event) error {
 			return fmt.Errorf("memlog: write %d events of %s together: %w", len(list), list[0].Slot.Document, events.ErrTaken)
 		}
 		slots[subject] = true
+	}
+	if now := l.tip(list[0].Slot.Document); now != tip {
+		return fmt.Errorf("memlog: write %d events of %s together: it stands at %d, not at %d: %w", len(list), list[0].Slot.Document, now, tip, events.ErrTaken)
 	}
 	for i := range list {
 		l.store(list[i].Slot.Subject(), list[i].Header(), list[i].Data)

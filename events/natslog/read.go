@@ -59,7 +59,7 @@ func (l *Log) History(ctx context.Context, document events.DocumentID) ([]events
 		return nil, fmt.Errorf("natslog: history: %w", err)
 	}
 	stream := shardName(events.Shard(document, l.conf.Shards))
-	subjects, err := l.subjects(ctx, stream, fmt.Sprintf("%s.%02d.*.*.%s.>", events.SubjectRoot, events.Partition(document), document))
+	subjects, err := l.subjects(ctx, stream, documentSubject(document))
 	if err != nil {
 		return nil, fmt.Errorf("natslog: history of %s: %w", document, err)
 	}
@@ -101,6 +101,11 @@ func (l *Log) openAll(ctx context.Context, list []events.Event, bad []error) err
 		each[i] = &list[i]
 	}
 	return l.sealer.Open(ctx, each, bad)
+}
+
+// documentSubject covers all of a document.
+func documentSubject(document events.DocumentID) string {
+	return fmt.Sprintf("%s.%02d.*.*.%s.>", events.SubjectRoot, events.Partition(document), document)
 }
 
 // submissionSubject covers the submission of a document to any definition.

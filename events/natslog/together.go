@@ -2,18 +2,36 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
 )
 
+// Tip returns the sequence, in its shard, of the last message about a document;
+// 0 if there is none.
+func (l *Log) Tip(ctx context.Context, document events.DocumentID) (uint64, error) {
+	if err := events.CheckID(document); err != nil {
+		return 0, fmt.Errorf("natslog: tip: %w", err)
+	}
+	msg, err := l.lastMessage(ctx, shardName(events.Shard(document, l.conf.Shards)), documentSubject(document))
+	if err != nil && !errors.Is(err, events.ErrNotFound) {
+		return 0, fmt.Errorf("natslog: tip of %s: %w", document, err)
+	}
+	return msg.Seq, nil
+}
+
 // WriteTogether writes events of one document, all or none, in one atomic
-// batch. If a slot of them is taken, the error wraps [events.ErrTaken] and
-// nothing was written, unless the first of them stands as it was to be
-// written: then they all do, from an earlier call whose acknowledgement got lost.
-func (l *Log) WriteTogether(ctx context.Context, list []events.Event) error {
+// batch, if tip is still the document's. If it is not, or a slot of them is
+// taken, the error wraps [events.ErrTaken] and nothing was written, unless the
+// first of them stands as it was to be written: then they all do, from an
+// earlier call whose acknowledgement got lost.
+func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event) error {
 	if err := checkTogether(list); err != nil {
 		return err
 	}
@@ -26,6 +44,8 @@ func (l *Log) WriteTogether(ctx context.Context, list []events.Event) error {
 		}
 		batch[i] = w
 	}
+	batch[0].msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(tip, 10)}
+	batch[0].msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{documentSubject(list[0].Slot.Document)}
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		_, err := l.publishAtomically(ctx, batch)
 		if err == nil {
