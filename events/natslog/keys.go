@@ -53,8 +53,8 @@ func (l *Log) openKeys(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("natslog: open stream %s: %w", keysStream, err)
 	}
-	forgotten := func(ctx context.Context, slot events.Slot) (events.Event, error) {
-		return l.last(ctx, slot.Document, slot.Subject())
+	forgotten := func(ctx context.Context, document events.DocumentID) (events.Event, error) {
+		return l.last(ctx, document, forgottenSubject(document))
 	}
 	l.sealer = seal.New(seal.NewRing(l.Keys(), opts.Master), opts.Seal, forgotten)
 	return nil
