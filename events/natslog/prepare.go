@@ -17,6 +17,9 @@ const (
 	maxAckPending = 10_000
 	// lockTTL frees the lock of a process that died while it held it.
 	lockTTL = 10 * time.Second
+	// lockWork is how long what is done under the lock may take: it is given up
+	// before the lock is lost.
+	lockWork = 8 * time.Second
 )
 
 // Prepare makes sure that on every shard the durable consumer of a queue
@@ -114,18 +117,49 @@ func union(a, b []string) []string {
 
 // provide gives the queue's consumer on one shard the filters, if it lacks any.
 func (l *Log) provide(ctx context.Context, queue string, shard int, filters []string) error {
-	has, err := l.filters(ctx, queue, shard)
-	if err != nil || has != nil && len(union(has, filters)) == len(has) {
-		return err
+	for wanted := filters; ; {
+		has, err := l.filters(ctx, queue, shard)
+		if err != nil || has != nil && len(union(has, wanted)) == len(has) {
+			return err
+		}
+		err = l.extend(ctx, queue, shard, wanted)
+		if err != nil && !errors.Is(err, errLockLost) {
+			return err
+		}
+		// A change that was late, after the lock had run out, may have taken back
+		// what another has added since. Whoever was the last to write sees it.
+		latest, _, err := l.remembered(ctx, queue)
+		if err != nil {
+			return err
+		}
+		wanted = union(latest, filters)
 	}
-	unlock, err := l.lock(ctx, queue)
+}
+
+// errLockLost reports that a change took longer than its lock holds.
+var errLockLost = errors.New("the change took too long")
+
+// extend adds filters to those of the queue's consumer on one shard.
+func (l *Log) extend(ctx context.Context, queue string, shard int, filters []string) error {
+	// A change writes the whole list, so that of two changes at once the later
+	// would take back the former. Hence the lock, and what is read under it.
+	held, unlock, err := l.lock(ctx, queue)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	// A change writes the whole list, so that of two changes at once the later
-	// would take back the former. Hence the lock, and what is read under it.
-	if has, err = l.filters(ctx, queue, shard); err != nil {
+	err = l.change(held, queue, shard, filters)
+	if held.Err() != nil && ctx.Err() == nil {
+		unlock(false) // what was sent may still arrive
+		l.log.Warn("natslog: a queue's consumer is changed again", "queue", queue, "shard", shard, "reason", err)
+		return errLockLost
+	}
+	unlock(true)
+	return err
+}
+
+func (l *Log) change(ctx context.Context, queue string, shard int, filters []string) error {
+	has, err := l.filters(ctx, queue, shard)
+	if err != nil {
 		return err
 	}
 	latest, _, err := l.remembered(ctx, queue)
@@ -187,25 +221,32 @@ func (l *Log) consumer(ctx context.Context, queue string, shard int) (*jetstream
 	return consumer.CachedInfo(), nil
 }
 
-// lock makes the caller the only one that changes the queue's consumers.
-func (l *Log) lock(ctx context.Context, queue string) (unlock func(), err error) {
+// lock makes the caller the only one that changes the queue's consumers, until
+// held ends or unlock is called: with false to leave the lock to its time to live.
+func (l *Log) lock(ctx context.Context, queue string) (held context.Context, unlock func(now bool), err error) {
 	key := "lock." + queue
 	for {
-		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		held, release := context.WithTimeout(ctx, lockWork) // from before the server counts
+		attempt, cancel := context.WithTimeout(held, attemptTimeout)
 		revision, err := l.queueFilter.Create(attempt, key, nil, jetstream.KeyTTL(lockTTL))
 		cancel()
 		if err == nil {
-			return func() {
+			return held, func(now bool) {
+				release()
+				if !now {
+					return
+				}
 				clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 				defer cancel()
 				_ = l.queueFilter.Delete(clean, key, jetstream.LastRevision(revision)) // or its time to live ends it
 			}, nil
 		}
+		release()
 		if ctx.Err() == nil && !isTaken(err) && !isTemporary(err) {
-			return nil, fmt.Errorf("lock: %w", err)
+			return nil, nil, fmt.Errorf("lock: %w", err)
 		}
 		if err := pause(ctx, 2*firstBackoff); err != nil {
-			return nil, fmt.Errorf("lock: %w", err)
+			return nil, nil, fmt.Errorf("lock: %w", err)
 		}
 	}
 }
