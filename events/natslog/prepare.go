@@ -115,11 +115,12 @@ func union(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
-// provide gives the queue's consumer on one shard the filters, if it lacks any.
+// provide gives the queue's consumer on one shard the filters, if it lacks any,
+// and its settings, if they are others.
 func (l *Log) provide(ctx context.Context, queue string, shard int, filters []string) error {
 	for wanted := filters; ; {
-		has, err := l.filters(ctx, queue, shard)
-		if err != nil || has != nil && len(union(has, wanted)) == len(has) {
+		fit, err := l.fits(ctx, queue, shard, wanted)
+		if err != nil || fit {
 			return err
 		}
 		err = l.extend(ctx, queue, shard, wanted)
@@ -134,6 +135,34 @@ func (l *Log) provide(ctx context.Context, queue string, shard int, filters []st
 		}
 		wanted = union(latest, filters)
 	}
+}
+
+// fits reports whether the queue's consumer on one shard is there, has the
+// filters, and the settings of a queue. The error wraps [ErrDrift] if it has some
+// that cannot be changed.
+func (l *Log) fits(ctx context.Context, queue string, shard int, filters []string) (bool, error) {
+	info, err := l.consumer(ctx, queue, shard)
+	if err != nil || info == nil {
+		return false, err
+	}
+	want, got := l.queueConfig(queue, filters), info.Config
+	stream := shardName(shard) + ", consumer " + queue
+	began := got.DeliverPolicy == jetstream.DeliverAllPolicy || got.DeliverPolicy == jetstream.DeliverByStartSequencePolicy
+	switch {
+	case got.AckPolicy != want.AckPolicy:
+		return false, drift(stream, "AckPolicy", want.AckPolicy, got.AckPolicy)
+	case !began: // a restored or shortened log begins at a sequence
+		return false, drift(stream, "DeliverPolicy", want.DeliverPolicy, got.DeliverPolicy)
+	case got.ReplayPolicy != want.ReplayPolicy:
+		return false, drift(stream, "ReplayPolicy", want.ReplayPolicy, got.ReplayPolicy)
+	}
+	same := got.AckWait == want.AckWait && got.MaxDeliver == want.MaxDeliver && len(got.BackOff) == 0 &&
+		got.MaxAckPending == want.MaxAckPending && !got.HeadersOnly
+	if !same {
+		l.log.Warn("natslog: a queue's consumer had other settings, and gets its own", "queue", queue, "shard", shard,
+			"ackWait", got.AckWait, "maxDeliver", got.MaxDeliver, "backOff", got.BackOff, "maxAckPending", got.MaxAckPending, "headersOnly", got.HeadersOnly)
+	}
+	return same && len(union(selected(got), filters)) == len(selected(got)), nil
 }
 
 // errLockLost reports that a change took longer than its lock holds.
@@ -198,10 +227,16 @@ func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, e
 	if err != nil || info == nil {
 		return nil, err
 	}
-	if filter := info.Config.FilterSubject; filter != "" {
-		return []string{filter}, nil
+	return selected(info.Config), nil
+}
+
+// selected returns the sorted filters of a consumer; one without any is none of
+// a queue's, and gets them.
+func selected(conf jetstream.ConsumerConfig) []string {
+	if conf.FilterSubject != "" {
+		return []string{conf.FilterSubject}
 	}
-	return slices.Sorted(slices.Values(info.Config.FilterSubjects)), nil
+	return append([]string{}, slices.Sorted(slices.Values(conf.FilterSubjects))...)
 }
 
 // consumer returns what the server says about the queue's consumer; nil if

@@ -36,7 +36,7 @@ const (
 	// metaReplicas is how many replicas a shard was provisioned with. It may
 	// have more, if an administrator wants.
 	metaReplicas = "docsaga.replicas"
-	layout      = "1"
+	layout       = "1"
 )
 
 var (
