@@ -169,6 +169,33 @@ func TestFewerReplicasThanProvisionedAreDrift(t *testing.T) {
 	}
 }
 
+func TestALogThatBecomesShorterIsAGap(t *testing.T) {
+	nc := start(t, natslog.Relaxed)
+	conf := natslog.Config{Shards: 1, Durability: natslog.Relaxed}
+	l, js := open(t, nc, conf), manage(t, nc)
+	for _, document := range []string{"a", "b"} {
+		if _, err := l.Write(t.Context(), step(document, "w")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	seen, ended := 0, error(nil)
+	for batch, err := range l.Follow(ctx, events.Position{}) {
+		if ended = err; err != nil {
+			break
+		}
+		if seen += len(batch); seen == 2 {
+			if err := errors.Join(js.DeleteStream(ctx, "DOCSAGA_0"), natslog.Provision(ctx, nc, conf)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if seen != 2 || !errors.Is(ended, natslog.ErrGap) {
+		t.Errorf("followed %d, then %v; want 2, then ErrGap", seen, ended)
+	}
+}
+
 func TestADeletedConsumerIsMadeAnew(t *testing.T) {
 	nc := start(t, natslog.Relaxed)
 	l := open(t, nc, natslog.Config{Shards: 1, Durability: natslog.Relaxed})
