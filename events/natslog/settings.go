@@ -33,8 +33,8 @@ const (
 	// metaRemoved is how many messages were taken out of a shard after they
 	// were archived. It is said there for who reads the files of a server.
 	metaRemoved = "docsaga.removed"
-	// metaReplicas is how many replicas a shard was provisioned with. It may
-	// have more, if an administrator wants.
+	// metaReplicas is how many replicas a shard was provisioned with, if
+	// more than one. It may have more, if an administrator wants.
 	metaReplicas = "docsaga.replicas"
 	layout       = "1"
 )
@@ -98,6 +98,12 @@ func (c Config) shardStream(shard int) jetstream.StreamConfig {
 	for p := shard; p < events.Partitions; p += c.Shards {
 		subjects = append(subjects, fmt.Sprintf("%s.%02d.>", events.SubjectRoot, p))
 	}
+	metadata := map[string]string{
+		metaLayout: layout, metaShards: strconv.Itoa(c.Shards), metaDurability: string(c.Durability),
+	}
+	if c.Replicas > 1 {
+		metadata[metaReplicas] = strconv.Itoa(c.Replicas)
+	}
 	return jetstream.StreamConfig{
 		Name:        shardName(shard),
 		Description: "docsaga: saga log, one message a subject for ever",
@@ -107,10 +113,7 @@ func (c Config) shardStream(shard int) jetstream.StreamConfig {
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
 		Duplicates: 2 * time.Minute, Replicas: c.Replicas,
-		Metadata: map[string]string{
-			metaLayout: layout, metaShards: strconv.Itoa(c.Shards), metaDurability: string(c.Durability),
-			metaReplicas: strconv.Itoa(c.Replicas),
-		},
+		Metadata: metadata,
 	}
 }
 
