@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/docsaga/docsaga/coordinator"
 	"github.com/docsaga/docsaga/coordinator/forget"
 	"github.com/docsaga/docsaga/events"
@@ -22,7 +24,8 @@ func (none) Get(context.Context, string, int) (*saga.Definition, error) {
 	return nil, events.ErrNotFound
 }
 
-func open(t *testing.T, seal bool) *natslog.Log {
+// serve starts a server with a log and connects to it.
+func serve(t *testing.T) *nats.Conn {
 	t.Helper()
 	s, err := embedded.Start(embedded.Config{Dir: t.TempDir(), Durability: natslog.Relaxed, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -37,11 +40,21 @@ func open(t *testing.T, seal bool) *natslog.Log {
 	if err := natslog.Provision(t.Context(), nc, natslog.Config{Durability: natslog.Relaxed}); err != nil {
 		t.Fatal(err)
 	}
+	return nc
+}
+
+func opened(t *testing.T, nc *nats.Conn, seal bool) *natslog.Log {
+	t.Helper()
 	l, err := natslog.Open(t.Context(), nc, natslog.Options{Seal: seal, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
+}
+
+func open(t *testing.T, seal bool) *natslog.Log {
+	t.Helper()
+	return opened(t, serve(t), seal)
 }
 
 // write writes an event of document a.
@@ -193,5 +206,45 @@ func TestWhatADocumentHasCalledIsForgottenWithIt(t *testing.T) {
 		if e, err := l.Submission(t.Context(), id); err != nil || e.Erased() != erased {
 			t.Errorf("%s reads %s, %v; erased: want %t", id, e.Data, err, erased)
 		}
+	}
+}
+
+// TestAMigratedDocumentReadsTheSameOnceForgotten opens events of the version
+// that the document left before those of the one it ended in.
+func TestAMigratedDocumentReadsTheSameOnceForgotten(t *testing.T) {
+	nc := serve(t)
+	l := opened(t, nc, true)
+	put := func(version int, step events.StepID, kind events.Kind, data string) events.Event {
+		t.Helper()
+		e := events.Event{Slot: events.DocumentSlot("flow", version, "a", kind), Source: "/test", Worker: "w", Data: []byte(data)}
+		e.Slot.Step = step
+		switch kind { //nolint:exhaustive // the others need no more
+		case events.Migrate:
+			e.Slot.Visit = 2
+		case events.Outcome, events.Ended:
+			e.Result = events.Completed
+		}
+		e, err := l.Write(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	put(1, events.StepDocument, events.Submitted, `{"output":{"name":"Anna"}}`)
+	put(1, events.StepDocument, events.Migrate, `{"state":{},"context":{"document":{"name":"Anna"}}}`)
+	e := put(2, "look", events.Outcome, `{"output":{"n":1}}`)
+	put(2, events.StepDocument, events.Ended, `{}`)
+	put(2, events.StepDocument, events.Forgotten, `{"by":{"actor":"dpo","reason":"17"},"routes":{"`+e.ID()+`":[1,0]}}`)
+	if err := l.Forget(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	fresh := opened(t, nc, false)
+	if first, err := fresh.Submission(t.Context(), "a"); err != nil || !first.Erased() {
+		t.Fatalf("the submission reads %s, %v; want it erased", first.Data, err)
+	}
+	got, err := fresh.Read(t.Context(), e.Slot)
+	data, parseErr := events.ParseData(got.Data)
+	if err := errors.Join(err, parseErr); err != nil || !got.Erased() || len(data.Route) != 2 {
+		t.Errorf("%s reads %s, %v; want it erased, with its route", e.ID(), got.Data, err)
 	}
 }

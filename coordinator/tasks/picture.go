@@ -1,9 +1,12 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,27 +92,39 @@ func (p *picture) task(i int) (Task, error) {
 	return t, nil
 }
 
-// person says for whom a task is.
+// person says for whom a task is. It is for everybody only if nobody is drawn:
+// a path that leads nowhere would otherwise open it to all.
 func (t *Task) person(p *saga.Person, vars saga.Vars) {
 	t.Form, t.Schema = p.Form, p.Schema
-	read := func(x saga.Expression) []string {
+	drawn, named := false, false
+	people := func(x saga.Expression) []string {
 		list, err := names(x, vars)
 		if err != nil {
 			t.Problem = err.Error()
 		}
+		drawn, named = drawn || x != nil, named || len(list) > 0
 		return list
 	}
-	t.Assignee = strings.Join(read(p.Assignee), ",")
-	t.Groups, t.Users = read(p.Groups), read(p.Users)
-	for _, text := range read(p.Due) {
+	t.Assignee = strings.Join(people(p.Assignee), ",")
+	t.Groups, t.Users = people(p.Groups), people(p.Users)
+	if drawn && !named && t.Problem == "" {
+		t.Problem = "tasks: an assignee, or candidate users or groups, are drawn, and there is none"
+	}
+	dates, err := names(p.Due, vars)
+	if err != nil && !errors.Is(err, errNull) {
+		t.Problem = err.Error()
+	}
+	for _, text := range dates {
 		if due, err := time.Parse(time.RFC3339, text); err == nil {
 			t.Due = &due
 		}
 	}
 }
 
+var errNull = errors.New("null, not names")
+
 // names evaluates an expression to names: a list of them, or one text with
-// commas. Null is none.
+// commas. The error wraps errNull if it is null: what it leads to is not there.
 func names(x saga.Expression, vars saga.Vars) ([]string, error) {
 	if x == nil {
 		return nil, nil
@@ -118,9 +133,12 @@ func names(x saga.Expression, vars saga.Vars) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %s: %w", x, err)
 	}
+	if value = bytes.TrimSpace(value); len(value) == 0 || string(value) == "null" {
+		return nil, fmt.Errorf("tasks: %s is %w", x, errNull)
+	}
 	var list []string
 	if json.Unmarshal(value, &list) == nil {
-		return list, nil
+		return slices.DeleteFunc(list, func(name string) bool { return name == "" }), nil
 	}
 	var text string
 	if err := json.Unmarshal(value, &text); err != nil {

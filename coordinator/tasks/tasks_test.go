@@ -3,6 +3,7 @@ package tasks_test
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"testing"
 	"time"
 
@@ -33,8 +34,13 @@ const approval = `<?xml version="1.0" encoding="UTF-8"?>
 
 func newDesk(t *testing.T) *tasks.Desk {
 	t.Helper()
+	return deskOf(t, approval)
+}
+
+func deskOf(t *testing.T, model string) *tasks.Desk {
+	t.Helper()
 	log := memlog.New(memlog.Config{})
-	d, err := catalog.Deploy(t.Context(), log, []byte(approval))
+	d, err := catalog.Deploy(t.Context(), log, []byte(model))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,6 +165,34 @@ func TestATaskCanBeRejected(t *testing.T) {
 	}
 	if open, err := desk.Open(t.Context(), "one"); err != nil || len(open) != 0 {
 		t.Errorf("open tasks %v (error %v), want none", open, err)
+	}
+}
+
+// TestATaskForSomebodyWhoIsNotThereIsNobodys draws who a task is for by an
+// expression that leads nowhere.
+func TestATaskForSomebodyWhoIsNotThereIsNobodys(t *testing.T) {
+	drawn := regexp.MustCompile(`candidateGroups=.*candidateUsers="zoe"`)
+	for who, want := range map[string]struct{ problem, ann bool }{
+		`assignee="=ownr"`:                                  {problem: true},
+		`candidateGroups="=teams.first"`:                    {problem: true},
+		`candidateUsers="=document.nobody"`:                 {problem: true},
+		`candidateUsers="=[]"`:                              {problem: true},
+		`candidateUsers="=[null]"`:                          {problem: true},
+		`candidateGroups="=&quot; &quot;"`:                  {problem: true},
+		`assignee="=ownr" candidateGroups="accounting"`:     {problem: true},
+		`candidateUsers="=[]" candidateGroups="accounting"`: {ann: true},
+		`candidateUsers="ann"`:                              {ann: true},
+		``:                                                  {ann: true},
+	} {
+		desk := deskOf(t, drawn.ReplaceAllString(approval, who))
+		task := only(t, desk)
+		if (task.Problem != "") != want.problem || task.May(ann) != want.ann {
+			t.Errorf("%s: problem %q, ann may %v; want a problem %v, may %v", who, task.Problem, task.May(ann), want.problem, want.ann)
+		}
+		_, err := desk.Complete(t.Context(), approve, ann, tasks.Form{Output: json.RawMessage(`{"approved":true}`)})
+		if errors.Is(err, tasks.ErrNotAllowed) == want.ann || want.ann && err != nil {
+			t.Errorf("%s: ann completes it with %v", who, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	neturl "net/url"
 	"strings"
 	"time"
 
@@ -74,9 +75,22 @@ func Connect(url string, opts ConnectOptions) (*nats.Conn, error) {
 	}
 	nc, err := nats.Connect(url, options...)
 	if err != nil {
-		return nil, fmt.Errorf("natslog: connect to %s: %w", redact(url), err)
+		return nil, failed(url, err)
 	}
 	return nc, nil
+}
+
+// failed says why a connection could not be made. Why an address cannot be read
+// quotes a part of it, which may be one of its password.
+func failed(servers string, err error) error {
+	var bad *neturl.Error
+	switch {
+	case errors.As(err, &bad) && strings.Contains(servers, "@"):
+		return errors.New("natslog: connect: the address cannot be read; in a user or password, characters other than letters and digits are written as %XX")
+	case bad != nil:
+		err = bad.Err
+	}
+	return fmt.Errorf("natslog: connect to %s: %w", redact(servers), err)
 }
 
 // redact returns the servers' addresses without user, password or token.

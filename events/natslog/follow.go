@@ -42,14 +42,6 @@ func (l *Log) Follow(ctx context.Context, after events.Position) iter.Seq2[[]eve
 				yield(nil, fmt.Errorf("natslog: follow after %v: %w", f.after, err))
 			}
 		}
-		last, err := l.Last(ctx, after.Shard)
-		if err == nil && after.Seq > last {
-			err = fmt.Errorf("the log ends at %d: %w", last, ErrGap)
-		}
-		if err != nil {
-			fail(err)
-			return
-		}
 		for backoff := firstBackoff; ctx.Err() == nil; backoff = min(2*backoff, lastBackoff) {
 			before := f.after
 			err := f.run(ctx)
@@ -81,6 +73,9 @@ type follower struct {
 
 // run follows with one consumer. It returns nil if the loop was left.
 func (f *follower) run(ctx context.Context) error {
+	if err := f.reaches(ctx); err != nil {
+		return err
+	}
 	stream := shardName(f.after.Shard)
 	name, err := f.consumer(ctx, stream)
 	if err != nil {
@@ -122,6 +117,18 @@ func (f *follower) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// reaches returns an error if the log ends before the place where the follower
+// stands, which may happen while it runs: a server lost its disk, or was
+// restored. A server that has just begun to lead may take a moment.
+func (f *follower) reaches(ctx context.Context) error {
+	last, err := f.l.Last(ctx, f.after.Shard)
+	if err != nil || f.after.Seq <= last {
+		return err
+	}
+	f.gaps++
+	return fmt.Errorf("the log ends at %d: %w: %w", last, ErrGap, errAgain)
 }
 
 // consumer makes a consumer that begins where the follower stands. One whose

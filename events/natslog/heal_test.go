@@ -107,6 +107,95 @@ func TestDriftIsNamed(t *testing.T) {
 	}
 }
 
+func TestDriftOfABucketIsNamed(t *testing.T) {
+	nc := start(t, natslog.Relaxed)
+	conf := natslog.Config{Durability: natslog.Relaxed}
+	l, js := open(t, nc, conf), manage(t, nc)
+	for setting, change := range map[string]func(c *jetstream.StreamConfig){
+		"KV_DOCSAGA_leases: MaxAge":            func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = time.Hour, time.Minute },
+		"KV_DOCSAGA_definitions: MaxMsgs":      func(c *jetstream.StreamConfig) { c.MaxMsgs = 10 },
+		"KV_DOCSAGA_definitions: MaxAge":       func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
+		"KV_DOCSAGA_queues: MaxMsgsPerSubject": func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 2 },
+		"KV_DOCSAGA_claims: MaxBytes":          func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 },
+		"KV_DOCSAGA_queues: Discard":           func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardOld },
+	} {
+		name, _, _ := strings.Cut(setting, ":")
+		s, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := s.CachedInfo().Config
+		drifted := good
+		change(&drifted)
+		if _, err := js.UpdateStream(t.Context(), drifted); err != nil {
+			t.Fatalf("%s: %v", setting, err)
+		}
+		for did, err := range map[string]error{"check": l.CheckSettings(t.Context()), "provision": natslog.Provision(t.Context(), nc, conf)} {
+			if !errors.Is(err, natslog.ErrDrift) || !strings.Contains(err.Error(), setting) {
+				t.Errorf("%s: %s: got %v", setting, did, err)
+			}
+		}
+		if _, err := js.UpdateStream(t.Context(), good); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.CheckSettings(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFewerReplicasThanProvisionedAreDrift(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestFewerReplicasThanProvisionedAreDrift starts three servers; run without -short")
+	}
+	nc := connect(t, cluster(t, natslog.Relaxed)[0])
+	l, js := open(t, nc, natslog.Config{Shards: 2, Replicas: 3, Durability: natslog.Relaxed}), manage(t, nc)
+	for _, name := range []string{"DOCSAGA_1", "DOCSAGA_FILES", "KV_DOCSAGA_queues", "DOCSAGA_0"} {
+		s, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fewer := s.CachedInfo().Config
+		fewer.Replicas = 1
+		if _, err := js.UpdateStream(t.Context(), fewer); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.CheckSettings(t.Context()); !errors.Is(err, natslog.ErrDrift) || !strings.Contains(err.Error(), name+": Replicas: want 3, found 1") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, err := natslog.Open(t.Context(), nc, natslog.Options{Logger: quiet()}); !errors.Is(err, natslog.ErrDrift) || !strings.Contains(err.Error(), "DOCSAGA_0: Replicas") {
+		t.Errorf("opened with %v", err)
+	}
+}
+
+func TestALogThatBecomesShorterIsAGap(t *testing.T) {
+	nc := start(t, natslog.Relaxed)
+	conf := natslog.Config{Shards: 1, Durability: natslog.Relaxed}
+	l, js := open(t, nc, conf), manage(t, nc)
+	for _, document := range []string{"a", "b"} {
+		if _, err := l.Write(t.Context(), step(document, "w")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	seen, ended := 0, error(nil)
+	for batch, err := range l.Follow(ctx, events.Position{}) {
+		if ended = err; err != nil {
+			break
+		}
+		if seen += len(batch); seen == 2 {
+			if err := errors.Join(js.DeleteStream(ctx, "DOCSAGA_0"), natslog.Provision(ctx, nc, conf)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if seen != 2 || !errors.Is(ended, natslog.ErrGap) {
+		t.Errorf("followed %d, then %v; want 2, then ErrGap", seen, ended)
+	}
+}
+
 func TestADeletedConsumerIsMadeAnew(t *testing.T) {
 	nc := start(t, natslog.Relaxed)
 	l := open(t, nc, natslog.Config{Shards: 1, Durability: natslog.Relaxed})

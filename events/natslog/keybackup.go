@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -105,8 +104,7 @@ func (k *Keys) Restore(ctx context.Context, r io.Reader) (n int, err error) {
 // forgotten reports whether the log says that a document was forgotten.
 func (l *Log) forgotten(ctx context.Context, document events.DocumentID) (bool, error) {
 	shard := events.Shard(document, l.conf.Shards)
-	subject := strings.TrimSuffix(submissionSubject(document), events.Submitted.String()) + events.Forgotten.String()
-	_, err := l.lastMessage(ctx, shardName(shard), subject)
+	_, err := l.lastMessage(ctx, shardName(shard), forgottenSubject(document))
 	if errors.Is(err, events.ErrNotFound) {
 		return false, nil
 	}

@@ -53,8 +53,8 @@ func (l *Log) openKeys(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("natslog: open stream %s: %w", keysStream, err)
 	}
-	forgotten := func(ctx context.Context, slot events.Slot) (events.Event, error) {
-		return l.last(ctx, slot.Document, slot.Subject())
+	forgotten := func(ctx context.Context, document events.DocumentID) (events.Event, error) {
+		return l.last(ctx, document, forgottenSubject(document))
 	}
 	l.sealer = seal.New(seal.NewRing(l.Keys(), opts.Master), opts.Seal, forgotten)
 	return nil
@@ -240,8 +240,13 @@ func (k *Keys) Destroy(ctx context.Context, document events.DocumentID) error {
 func (k *Keys) destroy(ctx context.Context, root string) error {
 	err := retry(ctx, func(ctx context.Context) error {
 		_, err := k.l.publishOne(ctx, &nats.Msg{Subject: root + goneToken})
-		if isTaken(err) {
-			return nil
+		if !isTaken(err) {
+			return err
+		}
+		// Or it could not be stored, which the server says with the same code.
+		// Without the mark a new key could be made.
+		if _, missing := k.l.lastMessage(ctx, keysStream, root+goneToken); !errors.Is(missing, events.ErrNotFound) {
+			return missing
 		}
 		return err
 	})

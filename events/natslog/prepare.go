@@ -17,6 +17,9 @@ const (
 	maxAckPending = 10_000
 	// lockTTL frees the lock of a process that died while it held it.
 	lockTTL = 10 * time.Second
+	// lockWork is how long what is done under the lock may take: it is given up
+	// before the lock is lost.
+	lockWork = 8 * time.Second
 )
 
 // Prepare makes sure that on every shard the durable consumer of a queue
@@ -112,20 +115,80 @@ func union(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
-// provide gives the queue's consumer on one shard the filters, if it lacks any.
+// provide gives the queue's consumer on one shard the filters, if it lacks any,
+// and its settings, if they are others.
 func (l *Log) provide(ctx context.Context, queue string, shard int, filters []string) error {
-	has, err := l.filters(ctx, queue, shard)
-	if err != nil || has != nil && len(union(has, filters)) == len(has) {
-		return err
+	for wanted := filters; ; {
+		fit, err := l.fits(ctx, queue, shard, wanted)
+		if err != nil || fit {
+			return err
+		}
+		err = l.extend(ctx, queue, shard, wanted)
+		if err != nil && !errors.Is(err, errLockLost) {
+			return err
+		}
+		// A change that was late, after the lock had run out, may have taken back
+		// what another has added since. Whoever was the last to write sees it.
+		latest, _, err := l.remembered(ctx, queue)
+		if err != nil {
+			return err
+		}
+		wanted = union(latest, filters)
 	}
-	unlock, err := l.lock(ctx, queue)
+}
+
+// fits reports whether the queue's consumer on one shard is there, has the
+// filters, and the settings of a queue. The error wraps [ErrDrift] if it has some
+// that cannot be changed.
+func (l *Log) fits(ctx context.Context, queue string, shard int, filters []string) (bool, error) {
+	info, err := l.consumer(ctx, queue, shard)
+	if err != nil || info == nil {
+		return false, err
+	}
+	want, got := l.queueConfig(queue, filters), info.Config
+	stream := shardName(shard) + ", consumer " + queue
+	began := got.DeliverPolicy == jetstream.DeliverAllPolicy || got.DeliverPolicy == jetstream.DeliverByStartSequencePolicy
+	switch {
+	case got.AckPolicy != want.AckPolicy:
+		return false, drift(stream, "AckPolicy", want.AckPolicy, got.AckPolicy)
+	case !began: // a restored or shortened log begins at a sequence
+		return false, drift(stream, "DeliverPolicy", want.DeliverPolicy, got.DeliverPolicy)
+	case got.ReplayPolicy != want.ReplayPolicy:
+		return false, drift(stream, "ReplayPolicy", want.ReplayPolicy, got.ReplayPolicy)
+	}
+	same := got.AckWait == want.AckWait && got.MaxDeliver == want.MaxDeliver && len(got.BackOff) == 0 &&
+		got.MaxAckPending == want.MaxAckPending && !got.HeadersOnly
+	if !same {
+		l.log.Warn("natslog: a queue's consumer had other settings, and gets its own", "queue", queue, "shard", shard,
+			"ackWait", got.AckWait, "maxDeliver", got.MaxDeliver, "backOff", got.BackOff, "maxAckPending", got.MaxAckPending, "headersOnly", got.HeadersOnly)
+	}
+	return same && len(union(selected(got), filters)) == len(selected(got)), nil
+}
+
+// errLockLost reports that a change took longer than its lock holds.
+var errLockLost = errors.New("the change took too long")
+
+// extend adds filters to those of the queue's consumer on one shard.
+func (l *Log) extend(ctx context.Context, queue string, shard int, filters []string) error {
+	// A change writes the whole list, so that of two changes at once the later
+	// would take back the former. Hence the lock, and what is read under it.
+	held, unlock, err := l.lock(ctx, queue)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	// A change writes the whole list, so that of two changes at once the later
-	// would take back the former. Hence the lock, and what is read under it.
-	if has, err = l.filters(ctx, queue, shard); err != nil {
+	err = l.change(held, queue, shard, filters)
+	if held.Err() != nil && ctx.Err() == nil {
+		unlock(false) // what was sent may still arrive
+		l.log.Warn("natslog: a queue's consumer is changed again", "queue", queue, "shard", shard, "reason", err)
+		return errLockLost
+	}
+	unlock(true)
+	return err
+}
+
+func (l *Log) change(ctx context.Context, queue string, shard int, filters []string) error {
+	has, err := l.filters(ctx, queue, shard)
+	if err != nil {
 		return err
 	}
 	latest, _, err := l.remembered(ctx, queue)
@@ -164,10 +227,16 @@ func (l *Log) filters(ctx context.Context, queue string, shard int) ([]string, e
 	if err != nil || info == nil {
 		return nil, err
 	}
-	if filter := info.Config.FilterSubject; filter != "" {
-		return []string{filter}, nil
+	return selected(info.Config), nil
+}
+
+// selected returns the sorted filters of a consumer; one without any is none of
+// a queue's, and gets them.
+func selected(conf jetstream.ConsumerConfig) []string {
+	if conf.FilterSubject != "" {
+		return []string{conf.FilterSubject}
 	}
-	return slices.Sorted(slices.Values(info.Config.FilterSubjects)), nil
+	return append([]string{}, slices.Sorted(slices.Values(conf.FilterSubjects))...)
 }
 
 // consumer returns what the server says about the queue's consumer; nil if
@@ -187,25 +256,32 @@ func (l *Log) consumer(ctx context.Context, queue string, shard int) (*jetstream
 	return consumer.CachedInfo(), nil
 }
 
-// lock makes the caller the only one that changes the queue's consumers.
-func (l *Log) lock(ctx context.Context, queue string) (unlock func(), err error) {
+// lock makes the caller the only one that changes the queue's consumers, until
+// held ends or unlock is called: with false to leave the lock to its time to live.
+func (l *Log) lock(ctx context.Context, queue string) (held context.Context, unlock func(now bool), err error) {
 	key := "lock." + queue
 	for {
-		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		held, release := context.WithTimeout(ctx, lockWork) // from before the server counts
+		attempt, cancel := context.WithTimeout(held, attemptTimeout)
 		revision, err := l.queueFilter.Create(attempt, key, nil, jetstream.KeyTTL(lockTTL))
 		cancel()
 		if err == nil {
-			return func() {
+			return held, func(now bool) {
+				release()
+				if !now {
+					return
+				}
 				clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 				defer cancel()
 				_ = l.queueFilter.Delete(clean, key, jetstream.LastRevision(revision)) // or its time to live ends it
 			}, nil
 		}
+		release()
 		if ctx.Err() == nil && !isTaken(err) && !isTemporary(err) {
-			return nil, fmt.Errorf("lock: %w", err)
+			return nil, nil, fmt.Errorf("lock: %w", err)
 		}
 		if err := pause(ctx, 2*firstBackoff); err != nil {
-			return nil, fmt.Errorf("lock: %w", err)
+			return nil, nil, fmt.Errorf("lock: %w", err)
 		}
 	}
 }

@@ -110,8 +110,18 @@ func documentSubject(document events.DocumentID) string {
 
 // submissionSubject covers the submission of a document to any definition.
 func submissionSubject(document events.DocumentID) string {
-	return fmt.Sprintf("%s.%02d.*.*.%s.%s.1.%s", events.SubjectRoot,
-		events.Partition(document), document, events.StepDocument, events.Submitted)
+	return anywhere(document, events.Submitted)
+}
+
+// forgottenSubject covers the event document.forgotten of a document, which
+// stands in the version of the definition that it ended in.
+func forgottenSubject(document events.DocumentID) string {
+	return anywhere(document, events.Forgotten)
+}
+
+// anywhere covers what is written once of a document, in any definition and version.
+func anywhere(document events.DocumentID, kind events.Kind) string {
+	return fmt.Sprintf("%s.%02d.*.*.%s.%s.1.%s", events.SubjectRoot, events.Partition(document), document, events.StepDocument, kind)
 }
 
 // subjects returns the subjects of a stream that match a filter, by the

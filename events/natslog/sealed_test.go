@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -311,5 +312,41 @@ func TestADocumentWithoutAKeyIsStoredAsItIs(t *testing.T) {
 		if events.IsSealed(d.Data) || d.Bad != nil {
 			t.Errorf("%s is %s, %v", d.Event.ID(), d.Data, d.Bad)
 		}
+	}
+}
+
+func TestAKeyIsNotDestroyedWithoutItsMark(t *testing.T) {
+	nc := start(t, natslog.Relaxed)
+	l, js := open(t, nc, natslog.Config{Shards: 1, Durability: natslog.Relaxed}), manage(t, nc)
+	sealing{l}.key(t.Context(), "a")
+	limit := func(messages int64) {
+		t.Helper()
+		s, err := js.Stream(t.Context(), "DOCSAGA_KEYS")
+		if err == nil {
+			conf := s.CachedInfo().Config
+			conf.MaxMsgs = messages
+			_, err = js.UpdateStream(t.Context(), conf)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := func() string {
+		t.Helper()
+		list, err := l.Keys().Get(t.Context(), []events.DocumentID{"a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(list[0])
+	}
+	limit(1)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := l.Keys().Destroy(ctx, "a"); err == nil || len(kept()) != 1+seal.KeySize {
+		t.Errorf("the mark cannot be stored: %v, %d bytes are kept; want an error, and the key", err, len(kept()))
+	}
+	limit(-1)
+	if err := errors.Join(l.Keys().Destroy(t.Context(), "a"), l.Keys().Destroy(t.Context(), "a")); err != nil || kept() != seal.Gone {
+		t.Errorf("then: %v, %q is kept", err, kept())
 	}
 }

@@ -33,7 +33,10 @@ const (
 	// metaRemoved is how many messages were taken out of a shard after they
 	// were archived. It is said there for who reads the files of a server.
 	metaRemoved = "docsaga.removed"
-	layout      = "1"
+	// metaReplicas is how many replicas a shard was provisioned with, if
+	// more than one. It may have more, if an administrator wants.
+	metaReplicas = "docsaga.replicas"
+	layout       = "1"
 )
 
 var (
@@ -95,6 +98,12 @@ func (c Config) shardStream(shard int) jetstream.StreamConfig {
 	for p := shard; p < events.Partitions; p += c.Shards {
 		subjects = append(subjects, fmt.Sprintf("%s.%02d.>", events.SubjectRoot, p))
 	}
+	metadata := map[string]string{
+		metaLayout: layout, metaShards: strconv.Itoa(c.Shards), metaDurability: string(c.Durability),
+	}
+	if c.Replicas > 1 {
+		metadata[metaReplicas] = strconv.Itoa(c.Replicas)
+	}
 	return jetstream.StreamConfig{
 		Name:        shardName(shard),
 		Description: "docsaga: saga log, one message a subject for ever",
@@ -104,9 +113,7 @@ func (c Config) shardStream(shard int) jetstream.StreamConfig {
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
 		Duplicates: 2 * time.Minute, Replicas: c.Replicas,
-		Metadata: map[string]string{
-			metaLayout: layout, metaShards: strconv.Itoa(c.Shards), metaDurability: string(c.Durability),
-		},
+		Metadata: metadata,
 	}
 }
 
@@ -181,15 +188,22 @@ func checkWhole(ctx context.Context, js jetstream.JetStream, shards int) error {
 	return nil
 }
 
-func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int) error {
-	buckets := []jetstream.KeyValueConfig{
+// buckets returns the settings of the buckets.
+func buckets(replicas int) []jetstream.KeyValueConfig {
+	list := []jetstream.KeyValueConfig{
 		{Bucket: definitionsBucket, Description: "docsaga: definitions, BPMN XML", LimitMarkerTTL: time.Hour},
 		{Bucket: queuesBucket, Description: "docsaga: filters of the queues", LimitMarkerTTL: time.Hour},
 		{Bucket: leasesBucket, Description: "docsaga: which coordinator has which shard", TTL: LeaseTTL},
 		{Bucket: claimsBucket, Description: "docsaga: who has claimed which task", LimitMarkerTTL: time.Hour},
 	}
-	for _, conf := range buckets {
-		conf.History, conf.Storage, conf.Replicas = 1, jetstream.FileStorage, replicas
+	for i := range list {
+		list[i].History, list[i].Storage, list[i].Replicas = 1, jetstream.FileStorage, replicas
+	}
+	return list
+}
+
+func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int) error {
+	for _, conf := range buckets(replicas) {
 		err := retry(ctx, func(ctx context.Context) error {
 			_, err := js.KeyValue(ctx, conf.Bucket)
 			if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -199,6 +213,9 @@ func provisionBuckets(ctx context.Context, js jetstream.JetStream, replicas int)
 		})
 		if err != nil {
 			return fmt.Errorf("natslog: provision bucket %s: %w", conf.Bucket, err)
+		}
+		if err := checkBucket(ctx, js, conf); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -240,6 +257,9 @@ func discover(ctx context.Context, js jetstream.JetStream) (Config, error) {
 		return Config{}, fmt.Errorf("stream %s: metadata %s is %q: %w", found.Name, metaShards, found.Metadata[metaShards], ErrDrift)
 	}
 	conf := Config{Shards: shards, Replicas: found.Replicas, Durability: Durability(found.Metadata[metaDurability])}
+	if provisioned, err := strconv.Atoi(found.Metadata[metaReplicas]); err == nil { // a log of before it was noted has none
+		conf.Replicas = max(conf.Replicas, provisioned)
+	}
 	return conf.withDefaults()
 }
 
@@ -263,16 +283,57 @@ func (l *Log) CheckSettings(ctx context.Context) error {
 			all = append(all, compare(want, info.Config))
 		}
 	}
+	for _, want := range buckets(l.conf.Replicas) {
+		all = append(all, checkBucket(ctx, l.js, want))
+	}
 	return errors.Join(all...)
 }
 
+// checkBucket compares what a bucket's promises rest on. Whether it is there is
+// said where it is opened.
+func checkBucket(ctx context.Context, js jetstream.JetStream, want jetstream.KeyValueConfig) error {
+	name := "KV_" + want.Bucket
+	info, err := streamInfo(ctx, js, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("natslog: settings of bucket %s: %w", want.Bucket, err)
+	}
+	got := info.Config
+	var all []error
+	for _, setting := range []struct {
+		name        string
+		want, found any
+	}{
+		{"Storage", want.Storage, got.Storage},
+		{"MaxMsgsPerSubject", int64(want.History), got.MaxMsgsPerSubject},
+		{"MaxAge", want.TTL, got.MaxAge},
+		{"MaxMsgs", int64(-1), got.MaxMsgs},
+		{"MaxBytes", int64(-1), got.MaxBytes},
+		{"Discard", jetstream.DiscardNew, got.Discard},
+		{"SubjectDeleteMarkerTTL", want.LimitMarkerTTL, got.SubjectDeleteMarkerTTL},
+		{"AllowMsgTTL", want.LimitMarkerTTL > 0, got.AllowMsgTTL},
+		{"Replicas", max(want.Replicas, got.Replicas), got.Replicas},
+	} {
+		if setting.want != setting.found {
+			all = append(all, drift(name, setting.name, setting.want, setting.found))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func drift(stream, setting string, want, found any) error {
+	return fmt.Errorf("natslog: stream %s: %s: want %v, found %v: %w", stream, setting, want, found, ErrDrift)
+}
+
 // compare returns an error for each setting of got that is not as in want.
-// Replicas may grow, and description and placement are the administrator's.
+// Replicas may be more, and description and placement are the administrator's.
 func compare(want, got jetstream.StreamConfig) error {
 	if isClosed(got) {
 		return fmt.Errorf("natslog: stream %s is closed: taking archived documents out of it was interrupted; do it again: %w", want.Name, ErrDrift)
 	}
-	want.Description, want.Placement, want.Replicas = got.Description, got.Placement, got.Replicas
+	want.Description, want.Placement, want.Replicas = got.Description, got.Placement, max(want.Replicas, got.Replicas)
 	want.Duplicates, want.Compression = got.Duplicates, got.Compression
 	want.Metadata, got.Metadata = ours(want.Metadata), ours(got.Metadata)
 	slices.Sort(want.Subjects)
@@ -281,8 +342,7 @@ func compare(want, got jetstream.StreamConfig) error {
 	var all []error
 	for i := range w.NumField() {
 		if !reflect.DeepEqual(w.Field(i).Interface(), g.Field(i).Interface()) {
-			all = append(all, fmt.Errorf("natslog: stream %s: %s: want %v, found %v: %w",
-				want.Name, w.Type().Field(i).Name, w.Field(i), g.Field(i), ErrDrift))
+			all = append(all, drift(want.Name, w.Type().Field(i).Name, w.Field(i), g.Field(i)))
 		}
 	}
 	return errors.Join(all...)
@@ -293,7 +353,7 @@ func compare(want, got jetstream.StreamConfig) error {
 func ours(metadata map[string]string) map[string]string {
 	kept := make(map[string]string)
 	for k, v := range metadata {
-		if strings.HasPrefix(k, "docsaga.") && k != metaRemoved {
+		if strings.HasPrefix(k, "docsaga.") && k != metaRemoved && k != metaReplicas {
 			kept[k] = v
 		}
 	}

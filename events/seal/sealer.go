@@ -16,7 +16,7 @@ type Sealer struct {
 	ring *Ring
 	on   bool
 	// forgotten reads the event document.forgotten of a document.
-	forgotten func(ctx context.Context, slot events.Slot) (events.Event, error)
+	forgotten func(ctx context.Context, document events.DocumentID) (events.Event, error)
 
 	mu     sync.Mutex
 	routes map[events.DocumentID]map[string]events.Route
@@ -24,10 +24,10 @@ type Sealer struct {
 
 // New returns a sealer with the keys of a ring. on says that documents get a
 // key when they are submitted; those that have one are sealed and opened in any
-// case. forgotten reads a document's
-// event document.forgotten, whose slot it is given, or fails with an error that
-// wraps [events.ErrNotFound].
-func New(ring *Ring, on bool, forgotten func(context.Context, events.Slot) (events.Event, error)) *Sealer {
+// case. forgotten reads the event document.forgotten of a document, whatever the
+// definition and version it stands in, or fails with an error that wraps
+// [events.ErrNotFound].
+func New(ring *Ring, on bool, forgotten func(context.Context, events.DocumentID) (events.Event, error)) *Sealer {
 	return &Sealer{ring: ring, on: on, forgotten: forgotten, routes: make(map[events.DocumentID]map[string]events.Route)}
 }
 
@@ -132,7 +132,7 @@ func (s *Sealer) erased(ctx context.Context, e *events.Event) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: data of %s: %w: %w", e.ID(), ErrOpen, err)
 	}
-	routes, err := s.routesOf(ctx, e.Slot)
+	routes, err := s.routesOf(ctx, e.Slot.Document)
 	if err != nil {
 		return nil, err
 	}
@@ -143,16 +143,16 @@ func (s *Sealer) erased(ctx context.Context, e *events.Event) ([]byte, error) {
 const maxRoutes = 1024
 
 // routesOf returns how the events of a document that was forgotten led on.
-func (s *Sealer) routesOf(ctx context.Context, slot events.Slot) (map[string]events.Route, error) {
+func (s *Sealer) routesOf(ctx context.Context, document events.DocumentID) (map[string]events.Route, error) {
 	s.mu.Lock()
-	routes, ok := s.routes[slot.Document]
+	routes, ok := s.routes[document]
 	s.mu.Unlock()
 	if ok {
 		return routes, nil
 	}
-	e, err := s.forgotten(ctx, events.DocumentSlot(slot.Definition, slot.Version, slot.Document, events.Forgotten))
+	e, err := s.forgotten(ctx, document)
 	if err != nil && !errors.Is(err, events.ErrNotFound) && !errors.Is(err, events.ErrBadEvent) {
-		return nil, fmt.Errorf("seal: how %s was forgotten: %w", slot.Document, err)
+		return nil, fmt.Errorf("seal: how %s was forgotten: %w", document, err)
 	}
 	if d, parseErr := events.ParseData(e.Data); err == nil && parseErr == nil {
 		routes = d.Routes
@@ -162,6 +162,6 @@ func (s *Sealer) routesOf(ctx context.Context, slot events.Slot) (map[string]eve
 	if len(s.routes) >= maxRoutes {
 		clear(s.routes)
 	}
-	s.routes[slot.Document] = routes
+	s.routes[document] = routes
 	return routes, nil
 }

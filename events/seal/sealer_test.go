@@ -10,7 +10,7 @@ import (
 )
 
 func newSealer(store seal.Keys, on bool) *seal.Sealer {
-	return seal.New(seal.NewRing(store, nil), on, func(context.Context, events.Slot) (events.Event, error) {
+	return seal.New(seal.NewRing(store, nil), on, func(context.Context, events.DocumentID) (events.Event, error) {
 		return events.Event{}, events.ErrNotFound
 	})
 }

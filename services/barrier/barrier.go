@@ -9,8 +9,12 @@
 // As there is only one row, a do and an undo that run at the same time wait
 // for each other, and one of them sees what the other wrote. The row goes from
 // do to undo and never back: an undo that comes before its do leaves the row
-// as a tombstone, which refuses the do. A document that was forgotten has one as
-// a whole.
+// as a tombstone, which refuses the do.
+//
+// A document has one row besides, for all of its visits: (document, 'document',
+// 0). Each do locks it, so that it and [Forget] wait for each other, too: one
+// that comes first is seen by the other. Two visits of one document that are
+// done in one database at the same time therefore come one after the other.
 //
 // It works on SQLite and on PostgreSQL at its default isolation or a higher
 // one. An error that is not [ErrUndone] means that the transaction must be
@@ -37,12 +41,6 @@ type Conn interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// The states of a visit's row.
-const (
-	stateDo   = "do"
-	stateUndo = "undo"
-)
-
 // Migrate makes the barrier's table if it is not there.
 func Migrate(ctx context.Context, db Conn) error {
 	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS docsaga_barrier (
@@ -61,7 +59,15 @@ func Migrate(ctx context.Context, db Conn) error {
 // first and must write its rows; if not, they are there. It fails with
 // [ErrUndone] if the visit was undone.
 func Do(ctx context.Context, tx Conn, v runner.Visit) (first bool, err error) {
-	first, err = insert(ctx, tx, v, stateDo)
+	// One statement for both rows, as it is one round trip. A row that is there
+	// is locked; the document's counts as written unless it was forgotten, the
+	// visit's only if it is new.
+	result, err := tx.ExecContext(ctx, `INSERT INTO docsaga_barrier (document, step, visit, state)
+		VALUES ($1, 'document', 0, 'do'), ($1, $2, $3, 'do')
+		ON CONFLICT (document, step, visit) DO UPDATE SET state = excluded.state
+		WHERE docsaga_barrier.step = 'document' AND docsaga_barrier.visit = 0 AND docsaga_barrier.state = 'do'`,
+		v.Document, v.Step, v.Number)
+	written, err := count(result, err)
 	if err != nil {
 		return false, wrap("do", v, err)
 	}
@@ -74,16 +80,18 @@ func Do(ctx context.Context, tx Conn, v runner.Visit) (first bool, err error) {
 	if undone {
 		return false, wrap("do", v, ErrUndone)
 	}
-	return first, nil
+	return written == 2, nil
 }
 
 // Forget notes in tx that a document was forgotten: all its visits are undone,
-// for ever, and those too that come later. The caller removes its rows.
+// for ever, and those too that come later. It waits for those that are being
+// done. The caller then removes its rows.
 func Forget(ctx context.Context, tx Conn, document events.DocumentID) error {
 	all := runner.Visit{Document: document, Step: events.StepDocument}
-	_, err := tx.ExecContext(ctx, `UPDATE docsaga_barrier SET state = 'undo' WHERE document = $1`, document)
-	if err == nil {
-		_, err = insert(ctx, tx, all, stateUndo)
+	_, err := tx.ExecContext(ctx, `INSERT INTO docsaga_barrier (document, step, visit, state) VALUES ($1, 'document', 0, 'undo')
+		ON CONFLICT (document, step, visit) DO UPDATE SET state = 'undo'`, document)
+	if err == nil { // a statement of its own, which sees what the first waited for
+		_, err = tx.ExecContext(ctx, `UPDATE docsaga_barrier SET state = 'undo' WHERE document = $1 AND state = 'do'`, document)
 	}
 	return wrap("forget", all, err)
 }
@@ -95,7 +103,7 @@ func Undo(ctx context.Context, tx Conn, v runner.Visit) (needed bool, err error)
 	if needed, err = revoke(ctx, tx, v); err != nil || needed {
 		return needed, wrap("undo", v, err)
 	}
-	buried, err := insert(ctx, tx, v, stateUndo)
+	buried, err := bury(ctx, tx, v)
 	if err != nil || buried {
 		return false, wrap("undo", v, err)
 	}
@@ -104,12 +112,12 @@ func Undo(ctx context.Context, tx Conn, v runner.Visit) (needed bool, err error)
 	return needed, wrap("undo", v, err)
 }
 
-// insert writes the visit's row and reports whether there was none before. It
-// waits for another transaction that is about to write the same row.
-func insert(ctx context.Context, tx Conn, v runner.Visit, state string) (bool, error) {
+// bury writes the tombstone of a visit and reports whether it had no row before.
+// It waits for another transaction that is about to write the same row.
+func bury(ctx context.Context, tx Conn, v runner.Visit) (bool, error) {
 	return changed(tx.ExecContext(ctx,
-		`INSERT INTO docsaga_barrier (document, step, visit, state) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		v.Document, v.Step, v.Number, state))
+		`INSERT INTO docsaga_barrier (document, step, visit, state) VALUES ($1, $2, $3, 'undo') ON CONFLICT DO NOTHING`,
+		v.Document, v.Step, v.Number))
 }
 
 // revoke turns do into undo and reports whether there was a do.
@@ -120,11 +128,15 @@ func revoke(ctx context.Context, tx Conn, v runner.Visit) (bool, error) {
 }
 
 func changed(result sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	rows, err := result.RowsAffected()
+	rows, err := count(result, err)
 	return rows == 1, err
+}
+
+func count(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 func wrap(verb string, v runner.Visit, err error) error {

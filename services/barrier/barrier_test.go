@@ -240,3 +240,111 @@ func TestAtTheSameTimeNoEffectOutlivesItsUndo(t *testing.T) {
 		})
 	}
 }
+
+// forget is a service that forgets: it removes its row, if there is one.
+func forget(ctx context.Context, db *sql.DB, v runner.Visit) error {
+	return within(ctx, db, func(tx *sql.Tx) error {
+		if err := barrier.Forget(ctx, tx, v.Document); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM effect WHERE document = $1`, v.Document)
+		return err
+	})
+}
+
+func TestADoAfterItsDocumentWasForgottenIsRefused(t *testing.T) {
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			v, never := visit("forgotten"), visit("never-done")
+			later := v
+			later.Step = "later"
+			if err := errors.Join(do(t.Context(), db, v), forget(t.Context(), db, v), forget(t.Context(), db, v), forget(t.Context(), db, never)); err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range []runner.Visit{v, later, never} {
+				if err := do(t.Context(), db, v); !errors.Is(err, barrier.ErrUndone) || exists(t, db, v) {
+					t.Errorf("do %s of %s: %v, effect %v; want ErrUndone and none", v.Step, v.Document, err, exists(t, db, v))
+				}
+			}
+		})
+	}
+}
+
+func TestAtTheSameTimeNoEffectOutlivesItsDocument(t *testing.T) {
+	for name, open := range databases() {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			for i := range 30 {
+				v := visit(fmt.Sprintf("race-%d", i))
+				if i%2 == 0 { // the document's row is there before
+					other := v
+					other.Step = "other"
+					if err := within(t.Context(), db, func(tx *sql.Tx) error {
+						_, err := barrier.Do(t.Context(), tx, other)
+						return err
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				var wg sync.WaitGroup
+				for worker := range 6 {
+					wg.Go(func() {
+						action := do
+						if worker%3 == 0 {
+							action = forget
+						}
+						if err := action(t.Context(), db, v); err != nil && !errors.Is(err, barrier.ErrUndone) {
+							t.Errorf("worker %d: %v", worker, err)
+						}
+					})
+				}
+				wg.Wait()
+				if exists(t, db, v) {
+					t.Errorf("document %s: the effect outlived its document", v.Document)
+				}
+			}
+		})
+	}
+}
+
+func TestForgettingWaitsForADoThatIsUnderWay(t *testing.T) {
+	db := databases()["postgres"](t) // SQLite has one writer at a time
+	for _, before := range []bool{false, true} {
+		v := visit(fmt.Sprintf("under-way-%v", before))
+		other := v
+		other.Step = "other"
+		if before { // the document's row is there already
+			if err := within(t.Context(), db, func(tx *sql.Tx) error {
+				_, err := barrier.Do(t.Context(), tx, other)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := within(t.Context(), db, func(tx *sql.Tx) error {
+			if _, err := barrier.Do(t.Context(), tx, v); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(t.Context(), `INSERT INTO effect (document) VALUES ($1)`, v.Document); err != nil {
+				return err
+			}
+			impatient := within(t.Context(), db, func(tx *sql.Tx) error {
+				if _, err := tx.ExecContext(t.Context(), `SET LOCAL lock_timeout = '100ms'`); err != nil {
+					return err
+				}
+				return barrier.Forget(t.Context(), tx, v.Document)
+			})
+			if impatient == nil {
+				t.Errorf("a row before: %v; it was forgotten while a visit of it was being done", before)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := forget(t.Context(), db, v); err != nil || exists(t, db, v) {
+			t.Errorf("a row before: %v; then forget: %v, effect %v", before, err, exists(t, db, v))
+		}
+	}
+}
