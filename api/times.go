@@ -30,16 +30,17 @@ func bodyWithin(limit time.Duration, next http.Handler) http.Handler {
 		if r.ContentLength != 0 {
 			control := http.NewResponseController(w)
 			_ = control.SetReadDeadline(time.Now().Add(limit)) // or the connection has none
-			r.Body = &body{r.Body, control}
+			r.Body = &body{r.Body, w.Header(), control}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// A body that does not come whole is closed at once, so that the server does
+// A body that does not come whole is closed at once, and its connection, so that the server does
 // not wait for the rest of it, whatever becomes of the deadline.
 type body struct {
 	io.ReadCloser
+	answer  http.Header
 	control *http.ResponseController
 }
 
@@ -47,6 +48,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
+		b.answer.Set("Connection", "close")
 		_ = b.control.SetReadDeadline(time.Now()) // or the connection has none
 		_ = b.Close()                             // it has failed already
 	}
