@@ -14,7 +14,10 @@ import (
 
 // A Person is who makes a request.
 type Person struct {
-	Name   string
+	Name string
+	// Alias stands for the name where it stays for ever and nothing erases it;
+	// empty if the name itself may stand there.
+	Alias  string
 	Role   Role
 	Groups []string
 }
@@ -25,6 +28,15 @@ type personKey struct{}
 func PersonOf(ctx context.Context) Person {
 	p, _ := ctx.Value(personKey{}).(Person)
 	return p
+}
+
+// source returns what the person's events have as their source. It is never
+// erased, so that it must not say who a token's holder is.
+func (p Person) source(through string) string {
+	if p.Alias != "" {
+		return "/docsaga/" + through + "/" + p.Alias
+	}
+	return "/docsaga/" + through + "/" + p.Name
 }
 
 // Guard lets requests pass that may: by a name of this server, from a page of
