@@ -31,7 +31,11 @@ type client struct {
 
 func start(t testing.TB, conf api.Config) *client {
 	t.Helper()
-	system := apitest.Start(t)
+	return startOn(t, apitest.Start(t), conf)
+}
+
+func startOn(t testing.TB, system *apitest.System, conf api.Config) *client {
+	t.Helper()
 	conf.Logger = slog.New(slog.DiscardHandler)
 	if conf.Rate == 0 {
 		conf.Rate = 1e6

@@ -65,10 +65,12 @@ func TestEveryOperationIsRefusedToTheRoleBelow(t *testing.T) {
 	}
 }
 
-func TestASlowClientIsLetGo(t *testing.T) {
-	t.Parallel()
+// listen starts the server as the program does, and returns its address.
+func listen(t *testing.T, conf api.Config) string {
+	t.Helper()
 	system := apitest.Start(t)
-	server := api.HTTP(api.New(system.System, system.Hub, api.Config{Logger: slog.New(slog.DiscardHandler)}).Handler())
+	conf.Logger = slog.New(slog.DiscardHandler)
+	server := api.HTTP(api.New(system.System, system.Hub, conf).Handler())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -81,27 +83,64 @@ func TestASlowClientIsLetGo(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	const start = "POST /v1/documents/d/cancel HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-	for what, sent := range map[string]string{"header": start, "body": start + "Content-Length: 100\r\n\r\n{"} {
-		t.Run(what, func(t *testing.T) {
+	return listener.Addr().String()
+}
+
+// dial sends the beginning of a request, and no more.
+func dial(t *testing.T, address, sent string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := conn.Write([]byte(sent)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestASlowClientIsLetGo(t *testing.T) {
+	t.Parallel()
+	key, _, err := api.NewKey("ann", api.Viewer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, guarded := listen(t, api.Config{}), listen(t, api.Config{Keys: api.Keys{key}})
+	begin := func(target string) string {
+		return "POST " + target + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+	}
+	const body = "Content-Length: 1000\r\n\r\nhello"
+	for _, c := range []struct{ what, address, sent string }{
+		{"header", open, begin("/v1/documents/d/cancel")},
+		{"body", open, begin("/v1/documents/d/cancel") + body},
+		{"body of nobody that is known", guarded, begin("/v1/documents") + body},
+		{"body that nobody reads", guarded, begin("/healthz") + body},
+		{"body in chunks", guarded, begin("/v1/incidents") + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close() //nolint:errcheck // the server has closed it
-			_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-			if _, err := conn.Write([]byte(sent)); err != nil {
-				t.Fatal(err)
-			}
-			answer, err := io.ReadAll(conn)
+			answer, err := io.ReadAll(dial(t, c.address, c.sent))
 			var late net.Error
 			if errors.As(err, &late) && late.Timeout() {
-				t.Fatalf("after half a minute the server still waits for the rest of the %s", what)
+				t.Fatalf("after half a minute the server still waits for the rest of the %s", c.what)
 			}
-			if strings.Contains(string(answer), " 200 ") {
-				t.Errorf("half a %s is answered with %s", what, answer)
+			if strings.Contains(string(answer), " 200 ") && !strings.Contains(c.sent, "/healthz") {
+				t.Errorf("half a %s is answered with %s", c.what, answer)
 			}
 		})
+	}
+}
+
+func TestAWatcherOutlivesTheTimeOfABody(t *testing.T) {
+	t.Parallel()
+	conn := dial(t, listen(t, api.Config{}), "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	read, buffer := "", make([]byte, 4096)
+	for !strings.Contains(read, ": still here") { // said after 15 seconds
+		n, err := conn.Read(buffer)
+		if read += string(buffer[:n]); err != nil {
+			t.Fatalf("%v, after %q", err, read)
+		}
 	}
 }

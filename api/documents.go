@@ -67,7 +67,7 @@ type FilterQuery struct {
 
 func (f *FilterQuery) filter() projections.Filter {
 	return projections.Filter{
-		State: f.State, Step: f.Step, Definition: f.Definition, Version: f.Version, Reason: plain(f.Reason), Text: plain(f.Text),
+		State: f.State, Step: plain(f.Step), Definition: plain(f.Definition), Version: f.Version, Reason: plain(f.Reason), Text: plain(f.Text),
 		Since: f.Since, Until: f.Until,
 	}
 }
@@ -220,7 +220,7 @@ func (s *Server) incidents(ctx context.Context, in *incidentsInput) (*incidentsO
 	if err != nil {
 		return nil, s.asProblem(err)
 	}
-	list, err := s.system.Status.Troubles(ctx, events.StepID(in.Step), plain(in.Reason), in.Limit)
+	list, err := s.system.Status.Troubles(ctx, events.StepID(plain(in.Step)), plain(in.Reason), in.Limit)
 	if err != nil {
 		return nil, s.asProblem(err)
 	}

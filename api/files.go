@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -57,7 +58,8 @@ func (s *Server) registerFiles() {
 		return &huma.StreamResponse{Body: func(hctx huma.Context) {
 			defer content.Close() //nolint:errcheck // only read
 			fileHeader(hctx.SetHeader, entry, in.Inline)
-			if _, err := io.Copy(hctx.BodyWriter(), content); err != nil {
+			_, w := humago.Unwrap(hctx)
+			if err := send(w, content, writeTime); err != nil {
 				s.conf.Logger.Warn("file not sent whole", "document", in.Document, "error", err)
 			}
 		}}, nil

@@ -285,7 +285,12 @@ func (f *fuzzer) learn(raw []byte) {
 }
 
 func TestNoRequestFromTheSchemaIsAnInternalError(t *testing.T) {
-	system := apitest.Start(t)
+	t.Run("sqlite", func(t *testing.T) { noInternalError(t, apitest.Start(t)) })
+	t.Run("postgres", func(t *testing.T) { noInternalError(t, apitest.StartOn(t, postgres(t))) })
+}
+
+func noInternalError(t *testing.T, system *apitest.System) {
+	t.Helper()
 	system.Submit("d", "x")
 	system.Reject("e", "y")
 	system.Approve("approve")

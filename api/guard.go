@@ -6,18 +6,18 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // A Person is who makes a request.
 type Person struct {
-	Name   string
+	Name string
+	// Alias stands for the name where it stays for ever and nothing erases it;
+	// empty if the name itself may stand there.
+	Alias  string
 	Role   Role
 	Groups []string
 }
@@ -30,6 +30,15 @@ func PersonOf(ctx context.Context) Person {
 	return p
 }
 
+// source returns what the person's events have as their source. It is never
+// erased, so that it must not say who a token's holder is.
+func (p Person) source(through string) string {
+	if p.Alias != "" {
+		return "/docsaga/" + through + "/" + p.Alias
+	}
+	return "/docsaga/" + through + "/" + p.Name
+}
+
 // Guard lets requests pass that may: by a name of this server, from a page of
 // its own if from a page, not too many, and by somebody who may do at least
 // something. Others get a problem, or what refused writes.
@@ -37,21 +46,58 @@ func (s *Server) Guard(next http.Handler, refused func(http.ResponseWriter, *htt
 	crossOrigin := http.NewCrossOriginProtection()
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.survive(w, r)
-		switch person, ok := s.person(r); {
-		case !s.rightHost(r.Host):
+		if !s.rightHost(r.Host) {
 			refused(w, r, http.StatusMisdirectedRequest)
-		case !s.limits.allow(limitKey(r, person, ok)):
-			w.Header().Set("Retry-After", "1")
-			refused(w, r, http.StatusTooManyRequests)
-		case !ok:
-			w.Header().Set("WWW-Authenticate", `Bearer realm="docsaga"`)
-			refused(w, r, http.StatusUnauthorized)
-		default:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, person)))
+			return
 		}
+		person, status := s.admitted(r)
+		switch status {
+		case http.StatusOK:
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), personKey{}, person)))
+			return
+		case http.StatusTooManyRequests:
+			w.Header().Set("Retry-After", "1")
+		case http.StatusUnauthorized:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="docsaga"`)
+		}
+		refused(w, r, status)
 	})
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { refused(w, r, http.StatusForbidden) }))
 	return crossOrigin.Handler(guarded)
+}
+
+// admitted returns who makes a request, and http.StatusOK if it may go on. To
+// check a token costs work, and may cost a question to its issuer: it counts as
+// the address's until it has proved good.
+func (s *Server) admitted(r *http.Request) (Person, int) {
+	address, token := limitKey(r, Person{}, false), s.token(r) != ""
+	if token && !s.limits.allow(address) {
+		return Person{}, http.StatusTooManyRequests
+	}
+	person, ok := s.person(r)
+	if token && ok {
+		s.limits.giveBack(address)
+	}
+	switch {
+	case (ok || !token) && !s.limits.allow(limitKey(r, person, ok)):
+		return Person{}, http.StatusTooManyRequests
+	case !ok:
+		return Person{}, http.StatusUnauthorized
+	}
+	return person, http.StatusOK
+}
+
+// token returns the issuer's token that a request carries, or nothing.
+func (s *Server) token(r *http.Request) string {
+	if secret, ok := bearer(r); ok && s.conf.Issuer != nil && isToken(secret) {
+		return secret
+	}
+	return ""
+}
+
+func bearer(r *http.Request) (secret string, ok bool) {
+	secret, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return strings.TrimSpace(secret), ok
 }
 
 // person returns who makes the request, and false if nobody that is known.
@@ -59,12 +105,11 @@ func (s *Server) person(r *http.Request) (Person, bool) {
 	if !s.NeedsKeys() {
 		return Person{Name: "local", Role: Admin}, isLoopback(host(r.RemoteAddr)) || r.RemoteAddr == "@" || r.RemoteAddr == "pipe"
 	}
+	if token := s.token(r); token != "" {
+		return s.conf.Issuer.person(r.Context(), token)
+	}
 	key, ok := s.session(r)
-	if secret, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); bearer {
-		secret = strings.TrimSpace(secret)
-		if s.conf.Issuer != nil && isToken(secret) {
-			return s.conf.Issuer.person(r.Context(), secret)
-		}
+	if secret, given := bearer(r); given {
 		key, ok = s.conf.Keys.find(secret)
 	}
 	return Person{Name: key.Name, Role: key.Role, Groups: key.Groups}, ok
@@ -88,7 +133,20 @@ func limitKey(r *http.Request, p Person, known bool) string {
 	if known {
 		return "key " + p.Name
 	}
-	return "address " + host(r.RemoteAddr)
+	return "address " + network(host(r.RemoteAddr))
+}
+
+// network returns whom an address belongs to: in IPv6 whoever has one has all
+// with the same 64 bits in front.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is6() {
+		return netip.PrefixFrom(ip, 64).Masked().String()
+	}
+	return ip.String()
 }
 
 // survive turns a panic into a 500 of one request.
@@ -126,29 +184,4 @@ func reasons(status int) string {
 		return "there is nothing here; see /docs"
 	}
 	return "see the server's log"
-}
-
-// limits bounds the requests of each key or address. It holds a bounded number
-// of them.
-type limits struct {
-	rate float64
-
-	mu   sync.Mutex
-	each map[string]*rate.Limiter
-}
-
-const maxLimiters = 10_000
-
-func (l *limits) allow(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.each == nil || len(l.each) >= maxLimiters {
-		l.each = make(map[string]*rate.Limiter)
-	}
-	limiter := l.each[key]
-	if limiter == nil {
-		limiter = rate.NewLimiter(rate.Limit(l.rate), int(10*l.rate))
-		l.each[key] = limiter
-	}
-	return limiter.AllowN(time.Now(), 1)
 }

@@ -163,7 +163,7 @@ func (st *stream) tell(e *events.Event) error {
 }
 
 func (st *stream) say(text string) error {
-	_ = st.control.SetWriteDeadline(time.Now().Add(10 * time.Second)) // or the connection has none
+	_ = st.control.SetWriteDeadline(time.Now().Add(writeTime)) // or the connection has none
 	if _, err := st.w.Write([]byte(text)); err != nil {
 		return err
 	}

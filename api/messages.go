@@ -119,7 +119,7 @@ func (s *Server) Tell(ctx context.Context, n events.Notice) (Told, error) {
 	if n.TTL == 0 {
 		n.TTL = events.DefaultNoticeTTL
 	}
-	n.Source = "/docsaga/api/" + PersonOf(ctx).Name
+	n.Source = PersonOf(ctx).source("api")
 	if len(n.Data) > 0 {
 		var plain bytes.Buffer
 		if err := json.Compact(&plain, n.Data); err != nil {

@@ -76,7 +76,7 @@ func (i *Issuer) person(ctx context.Context, token string) (Person, bool) {
 	if err := checked.Claims(&claims); err != nil {
 		return Person{}, false
 	}
-	p := Person{Groups: texts(claim(claims, i.conf.GroupClaim))}
+	p := Person{Alias: alias(checked.Issuer, checked.Subject), Groups: texts(claim(claims, i.conf.GroupClaim))}
 	for _, value := range texts(claim(claims, i.conf.RoleClaim)) {
 		p.Role = max(p.Role, i.conf.Roles[value])
 	}
@@ -91,6 +91,10 @@ func (i *Issuer) person(ctx context.Context, token string) (Person, bool) {
 	}
 	return p, true
 }
+
+// alias returns what stands for a subject in sources: always the same, and
+// not to be read back.
+func alias(issuer, subject string) string { return string(documentFor("oidc", issuer, subject)) }
 
 // claim returns a claim by its path. A claim whose own name has dots goes
 // before.

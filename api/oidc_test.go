@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type provider struct {
 	t   *testing.T
 	url string
 	key *rsa.PrivateKey
+
+	asked atomic.Int64 // for its keys
 }
 
 func newProvider(t *testing.T) *provider {
@@ -39,6 +42,7 @@ func newProvider(t *testing.T) *provider {
 		})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		p.asked.Add(1)
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1", Algorithm: "RS256", Use: "sig"}}})
 	})
 	server := httptest.NewServer(mux)
@@ -110,7 +114,8 @@ func TestATokenLetsInAsItsClaimsSay(t *testing.T) {
 	odd["sub"] = "auth0|<b>7 of 9</b>"
 	c.key = p.sign(jose.RS256, p.key, odd)
 	r = c.want(c.post("/v1/documents", `{"document":"odd","location":"https://example.com/"}`), http.StatusAccepted)
-	if events := c.want(c.get("/v1/documents/odd/events"), http.StatusOK); strings.Contains(string(events.body), "<b>") || strings.Contains(string(events.body), `\u003c`) {
+	if events := c.want(c.get("/v1/documents/odd/events"), http.StatusOK); strings.Contains(string(events.body), "<b>") || strings.Contains(string(events.body), `\u003c`) ||
+		strings.Contains(string(events.body), "auth0") || !strings.Contains(string(events.body), "/docsaga/api/oidc-") {
 		t.Errorf("a name from outside stands in %s", events.body)
 	}
 	if r.member(t, "new") != true {
@@ -152,6 +157,31 @@ func TestATokenThatIsNotGoodLetsNobodyIn(t *testing.T) {
 	}
 	c.key = good
 	c.want(c.get("/v1/documents"), http.StatusOK)
+}
+
+func TestTokensAreCheckedNoMoreThanAnAddressMayAsk(t *testing.T) {
+	p := newProvider(t)
+	c := start(t, api.Config{Issuer: p.issuer(map[string]api.Role{"clerks": api.Viewer}), Rate: 0.5}) // five at once
+	c.key = p.sign(jose.RS256, p.key, p.claims())
+	for range 3 {
+		c.want(c.get("/v1/documents"), http.StatusOK)
+	}
+	other := newProvider(t)
+	good, asked, refused := c.key, p.asked.Load(), int64(0)
+	c.key = other.sign(jose.RS256, other.key, p.claims()) // the provider is asked whether it has new keys
+	for range 20 {
+		if r := c.get("/v1/documents"); r.status == http.StatusTooManyRequests {
+			refused++
+		} else {
+			c.want(r, http.StatusUnauthorized)
+		}
+	}
+	if n := p.asked.Load() - asked; refused < 10 || n > 20-refused {
+		t.Errorf("of 20 tokens that are not good %d were refused unseen, and the provider was asked %d times", refused, n)
+	}
+	if c.key = good; c.get("/v1/documents").status != http.StatusTooManyRequests {
+		t.Error("a token of an address that asked too much is checked")
+	}
 }
 
 func TestAnIssuerThatIsNotThereIsAnError(t *testing.T) {

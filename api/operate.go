@@ -110,7 +110,7 @@ func (s *Server) registerVerb(role Role, verb, summary string) {
 func (s *Server) bulk(ctx context.Context, in *struct{ Body bulkBody }) (*bulkOutput, error) {
 	b := &in.Body
 	f := projections.Filter{
-		State: b.Filter.State, Step: b.Filter.Step, Definition: b.Filter.Definition, Version: b.Filter.Version,
+		State: b.Filter.State, Step: plain(b.Filter.Step), Definition: plain(b.Filter.Definition), Version: b.Filter.Version,
 		Reason: plain(b.Filter.Reason), Text: plain(b.Filter.Text), Limit: projections.MaxLimit,
 	}
 	ids, err := s.selected(ctx, f)

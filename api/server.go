@@ -88,14 +88,6 @@ func (s *Server) secured(next http.Handler) http.Handler {
 	})
 }
 
-// HTTP returns an HTTP server for a handler, with limits on headers and time.
-// A body has its own, by its size.
-func HTTP(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
-	}
-}
-
 const roleMeta = "role"
 
 // op returns an operation that a role may do.

@@ -27,6 +27,7 @@ type Submission struct {
 	Definition string            // empty for the server's default
 	Source     string            // a URI reference
 	Trace      string            // W3C traceparent, or empty
+	By         *events.By        // who submits it, if the source does not say
 	Input      Input
 	Upload     *Upload // or nil
 
@@ -113,7 +114,7 @@ func (s *Server) submission(ctx context.Context, sub Submission) (events.Event, 
 	if err != nil {
 		return bad(err)
 	}
-	data, err := events.Data{Output: output}.Marshal()
+	data, err := events.Data{Output: output, By: sub.By}.Marshal()
 	if err != nil {
 		return bad(err)
 	}

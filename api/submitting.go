@@ -40,7 +40,8 @@ type locationBody struct {
 const sourceOwn = "/docsaga/"
 
 // cloudEvent is a CloudEvent that submits a document. Subject, if it can be an
-// id, becomes the document's; else source and id make one.
+// id, becomes the document's; else the key's name, source
+// and id make one.
 type cloudEvent struct {
 	SpecVersion    string `json:"specversion" enum:"1.0"`
 	ID             string `json:"id" minLength:"1"`
@@ -113,7 +114,7 @@ func (s *Server) SubmitFile(w http.ResponseWriter, r *http.Request) (accepted Ac
 	if err := s.admit(r.Context(), 0); err != nil {
 		return Accepted{}, err
 	}
-	return s.takeFile(r, Submission{Source: "/docsaga/console/" + PersonOf(r.Context()).Name, Trace: traceOf(r)}, params["boundary"])
+	return s.takeFile(r, Submission{Source: PersonOf(r.Context()).source("console"), Trace: traceOf(r)}, params["boundary"])
 }
 
 // uploadTime is how long an upload may take.
@@ -166,7 +167,7 @@ func (s *Server) take(r *http.Request) (result any, status int, err error) {
 	if err := s.admit(r.Context(), 0); err != nil {
 		return nil, 0, err // before anything is read
 	}
-	sub := Submission{Source: "/docsaga/api/" + PersonOf(r.Context()).Name, Trace: traceOf(r)}
+	sub := Submission{Source: PersonOf(r.Context()).source("api"), Trace: traceOf(r)}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		if len(key) > 256 {
 			return nil, 0, badRequest("Idempotency-Key: at most 256 characters")
@@ -249,7 +250,10 @@ func (s *Server) takeEvent(r *http.Request, e cloudEvent) (Accepted, error) {
 	if err := checkLocation(e.Data.Location); err != nil {
 		return Accepted{}, err
 	}
-	sub := Submission{Document: documentFor("ce", e.Source, e.ID), Definition: e.SagaDefinition, Source: e.Source, Input: e.Data}
+	by := PersonOf(r.Context()).Name
+	sub := Submission{
+		Document: documentFor("ce", by, e.Source, e.ID), Definition: e.SagaDefinition, Source: e.Source, Input: e.Data, By: &events.By{Actor: by},
+	}
 	if sub.Trace = wellFormed(e.TraceParent); sub.Trace == "" {
 		sub.Trace = traceOf(r)
 	}

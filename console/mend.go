@@ -47,7 +47,7 @@ func (c *Console) showIncidents(w http.ResponseWriter, r *http.Request, results 
 
 // mend does a verb for all documents of a group.
 func (c *Console) mend(w http.ResponseWriter, r *http.Request) error {
-	step := events.StepID(r.FormValue("step"))
+	step := events.StepID(plain(r.FormValue("step")))
 	troubles, err := c.server.System().Status.Troubles(r.Context(), step, plain(r.FormValue("why")), maxMended)
 	if err != nil {
 		return err

@@ -46,8 +46,14 @@ type System struct {
 // pdf-validation.
 func Start(t testing.TB) *System {
 	t.Helper()
+	return StartOn(t, filepath.Join(t.TempDir(), "status.db"))
+}
+
+// StartOn starts a system like Start's, with its projections in a database.
+func StartOn(t testing.TB, database string) *System {
+	t.Helper()
 	log := memlog.New(memlog.Config{Check: schema.Check})
-	status, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "status.db"))
+	status, err := sqlstore.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func (o *oidcSettings) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.conf.Audience, "oidc-audience", "", "audience that the tokens must be for")
 	f.StringVar(&o.conf.RoleClaim, "oidc-role-claim", "roles", "claim that gives roles, such as realm_access.roles")
 	f.StringVar(&o.conf.GroupClaim, "oidc-group-claim", "groups", "claim that gives groups, for tasks")
-	f.StringVar(&o.conf.NameClaim, "oidc-name-claim", "sub", "claim that names the person, in the log and for tasks")
+	f.StringVar(&o.conf.NameClaim, "oidc-name-claim", "sub", "claim that names the person, for tasks and in what the log seals of decisions; sources have a hash of issuer and subject")
 	f.StringToStringVar(&o.roles, "oidc-role", nil, "what a value of the role claim stands for, such as clerks=operator (repeatable; default the roles' own words)")
 }
 

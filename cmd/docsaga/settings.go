@@ -100,6 +100,9 @@ func (a *app) configure(cmd *cobra.Command) error {
 	default:
 		return usage("--durability %q: want strict or relaxed", s.durability)
 	}
+	if err := s.numbers(); err != nil {
+		return err
+	}
 	if s.signing.required && s.signing.signers == "" {
 		return usage("--require-signed: say with --signers whose signatures are trusted")
 	}
@@ -112,6 +115,30 @@ func (a *app) configure(cmd *cobra.Command) error {
 	a.who.command = cmd.CommandPath()
 	return a.trace(cmd.Context())
 }
+
+// numbers checks the settings that are one. What the services are told of
+// reading PDFs is checked where it is used.
+func (s *settings) numbers() error {
+	for _, n := range []struct {
+		flag        string
+		value       int64
+		least, most int64
+	}{
+		{"shards", int64(s.shards), 1, natslog.MaxShards},
+		{"replicas", int64(s.replicas), 1, maxReplicas},
+		{"max-bytes", s.maxBytes, 1, 1 << 40},
+		{"retries", int64(s.tuning.retries), 1, 1_000_000},
+		{"crashes", int64(s.tuning.crashes), 1, 1_000_000},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return usage("--%s %d: want %d to %d", n.flag, n.value, n.least, n.most)
+		}
+	}
+	return nil
+}
+
+// maxReplicas is how many servers JetStream keeps a stream on at most.
+const maxReplicas = 5
 
 func orElse(s, otherwise string) string {
 	if s == "" {

@@ -60,6 +60,7 @@ func TestTuningThatCannotWorkIsAUsageError(t *testing.T) {
 	for _, arg := range []string{
 		"--fetch-port=0", "--fetch-port=70000", "--fetch-network=10.0.0.0", "--clamd=here", "--clamd=udp:1.2.3.4:5", "--s3-endpoint=x --s3-credentials=" + secret,
 		"--s3-endpoint=x --s3-credentials=" + filepath.Join(dir, "none"), "--readers=-1", "--reader-deadline=1ms", "--reader-deadline=1h", "--reader-memory=1",
+		"--shards=0", "--shards=100000", "--replicas=0", "--replicas=6", "--max-bytes=-5", "--max-bytes=0", "--retries=-1", "--retries=0", "--crashes=-1",
 		"--max-pages=-1", "--rules=" + rules, "--forms=" + filepath.Join(dir, "none"), "--templates=" + rules,
 	} {
 		args := strings.Fields(arg)
