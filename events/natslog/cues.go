@@ -112,7 +112,10 @@ func (c *cues) hand(ctx context.Context, m *nats.Msg) (more bool) {
 	}
 	if d.Event, d.Bad, err = c.l.openOne(ctx, d.Event, d.Bad); err != nil {
 		c.l.log.Warn("natslog: a cue comes again, for its key cannot be had", "queue", c.queue, "event", d.Event.ID(), "error", err)
-		if err := c.l.nc.Publish(m.Reply, fmt.Appendf(nil, `-NAK {"delay":%d}`, time.Second)); err != nil {
+		// Each time counts as one that came to no answer, so these must be rare
+		// enough that a visit is not failed for some minutes without keys.
+		delay := min(time.Second<<min(d.Attempt, 10), 5*time.Minute)
+		if err := c.l.nc.Publish(m.Reply, fmt.Appendf(nil, `-NAK {"delay":%d}`, delay)); err != nil {
 			c.l.log.Warn("natslog: give a cue back", "queue", c.queue, "error", err)
 		}
 		return true
