@@ -26,7 +26,7 @@ func (s *site) fill(ctx context.Context) error {
 	if s.setup.Before == 0 {
 		return nil
 	}
-	d, err := catalog.Deploy(ctx, s.log, drawn(earlier, s.setup.Steps))
+	d, err := catalog.Deploy(ctx, s.log, drawn(earlier, "earlier-", s.setup.Steps))
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}

@@ -16,8 +16,9 @@ const earlier = "earlier"
 // stepName returns the name of a step, and of the service that does it.
 func stepName(n int) events.StepID { return events.StepID("step-" + strconv.Itoa(n)) }
 
-// drawn returns a flow as BPMN: so many steps, one after another.
-func drawn(name string, steps int) []byte {
+// drawn returns a flow as BPMN: so many steps, one after another. Who does a step
+// is named after it, behind the prefix.
+func drawn(name, prefix string, steps int) []byte {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="d" targetNamespace="bench">
@@ -28,7 +29,7 @@ func drawn(name string, steps int) []byte {
 		fmt.Fprintf(&b, `
 <sequenceFlow id="flow-%d" sourceRef="%s" targetRef="%s"/>
 <serviceTask id="%s"><extensionElements><zeebe:taskDefinition type="%s"/></extensionElements></serviceTask>`,
-			n, from, stepName(n), stepName(n), stepName(n))
+			n, from, stepName(n), stepName(n), prefix+string(stepName(n)))
 		from = string(stepName(n))
 	}
 	fmt.Fprintf(&b, `

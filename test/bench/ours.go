@@ -74,7 +74,7 @@ func (*docsaga) name() string { return "docsaga" }
 func (p *docsaga) start(ctx context.Context, g *errgroup.Group) (err error) {
 	p.release = func() {}
 	log, setup := p.site.log, p.site.setup
-	if p.flow, err = catalog.Deploy(ctx, log, drawn(flowName, setup.Steps)); err != nil {
+	if p.flow, err = catalog.Deploy(ctx, log, drawn(flowName, "", setup.Steps)); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
 	definitions := catalog.New(log)
