@@ -6,88 +6,11 @@ import (
 	"time"
 )
 
-// The headers of the NATS binary mode.
-const (
-	headerSpecVersion = "ce-specversion"
-	headerID          = "ce-id"
-	headerSource      = "ce-source"
-	headerType        = "ce-type"
-	headerSubject     = "ce-subject"
-	headerTime        = "ce-time"
-	headerContentType = "ce-datacontenttype"
-	headerCause       = "ce-causationid"
-	headerWorker      = "ce-sagaworker"
-	headerTrace       = "traceparent"
-	headerSignature   = "ce-dssematerial"
-	headerSigned      = "ce-signedextattrs"
-
-	specVersion = "1.0"
-	contentType = "application/json"
-	timeLayout  = "2006-01-02T15:04:05.000Z07:00"
-)
-
-// A Header holds the attributes of an event on the wire. It has the shape of
-// a nats.Header.
-type Header = map[string][]string
-
-// Header returns the event's attributes as headers of a NATS message.
-func (e *Event) Header() Header {
-	var b HeaderBuffer
-	_, h := b.Fill(e)
-	return h
-}
-
-// A HeaderBuffer makes headers again and again in the same memory: a map of
-// nine costs more to make than all that stands in it. The zero value is ready.
-type HeaderBuffer struct {
-	header Header
-	values [headers]string // one array behind all values
-}
-
-const headers = 12
-
-func headerNames() [headers]string {
-	return [headers]string{
-		headerSpecVersion, headerID, headerSource, headerType, headerSubject,
-		headerTime, headerContentType, headerCause, headerWorker, headerTrace, headerSignature, headerSigned,
-	}
-}
-
-// Fill returns the event's subject, and its attributes as headers. These are
-// valid until the next call, which removes what the caller has added to them.
-func (b *HeaderBuffer) Fill(e *Event) (subject string, h Header) {
-	subject = e.Slot.Subject()
-	before := b.values
-	b.values = [headers]string{
-		specVersion, subject[len(subject)-e.Slot.idSize():], encodeValue(e.Source), e.Type(), string(e.Slot.Document),
-		e.Time.UTC().Format(timeLayout), contentType, e.Cause, e.Worker, e.Trace, e.Signature, e.signed(),
-	}
-	set, same := 0, b.header != nil
-	for i := range b.values {
-		if b.values[i] != "" {
-			set++
-		}
-		same = same && (b.values[i] == "") == (before[i] == "")
-	}
-	if same && len(b.header) == set {
-		return subject, b.header // its members lie in values
-	}
-	if clear(b.header); b.header == nil {
-		b.header = make(Header, headers)
-	}
-	for i, name := range headerNames() {
-		if b.values[i] != "" {
-			b.header[name] = b.values[i : i+1 : i+1]
-		}
-	}
-	return subject, b.header
-}
-
 // Decode returns the event of a stored message. An error wraps
 // [ErrBadSubject] if the message stands in no slot, and [ErrBadEvent] if it
 // stands in one but is no event; then the returned event has its Slot set, for
 // the slot is taken all the same.
-func Decode(subject string, h Header, data []byte) (Event, error) {
+func Decode(subject string, h HeaderLines, data []byte) (Event, error) {
 	slot, err := ParseSubject(subject)
 	if err != nil {
 		return Event{}, err
@@ -96,38 +19,94 @@ func Decode(subject string, h Header, data []byte) (Event, error) {
 	bad := func(format string, args ...any) (Event, error) {
 		return e, fmt.Errorf("events: %s: %s: %w", slot.ID(), fmt.Sprintf(format, args...), ErrBadEvent)
 	}
-	if v := first(h, headerSpecVersion); v != specVersion {
+	a := attributesOf(h)
+	if v := a[specVersionAt]; v != specVersion {
 		return bad("specversion %.20q, want %s", v, specVersion)
 	}
-	if id := first(h, headerID); id == "" || !isID(subject, id) {
+	if id := a[idAt]; id == "" || !isID(subject, id) {
 		return bad("id %.200q is not the subject's last four tokens", id)
 	}
-	if e.Result, err = resultOf(slot, first(h, headerType)); err != nil {
+	if e.Result, err = resultOf(slot, a[typeAt]); err != nil {
 		return bad("%v", err)
 	}
-	if e.Source, err = decodeValue(first(h, headerSource)); err != nil || e.Source == "" {
-		return bad("source %.100q", first(h, headerSource))
+	if e.Source, err = decodeValue(a[sourceAt]); err != nil || e.Source == "" {
+		return bad("source %.100q", a[sourceAt])
 	}
-	if t := first(h, headerTime); t != "" {
+	if t := a[timeAt]; t != "" {
 		if e.Time, err = time.Parse(time.RFC3339Nano, t); err != nil || !isTime(e.Time) {
 			return bad("time %.50q is not RFC 3339 of the years 1 to 9999", t)
 		}
 		e.Time = e.Time.UTC()
 	}
-	if ct := first(h, headerContentType); ct != "" && ct != contentType && !strings.HasPrefix(ct, contentType+";") {
+	if ct := a[contentTypeAt]; ct != "" && ct != contentType && !strings.HasPrefix(ct, contentType+";") {
 		return bad("datacontenttype %.80q, want %s", ct, contentType)
 	}
 	if len(data) > MaxData && (!IsSealed(data) || len(data) > MaxSealed) {
 		return bad("%d bytes of data, at most %d", len(data), MaxData)
 	}
-	e.Cause, e.Worker = first(h, headerCause), first(h, headerWorker)
-	if trace := first(h, headerTrace); isPlain(trace) { // no event that follows could carry another on
+	e.Cause, e.Worker = a[causeAt], a[workerAt]
+	if trace := a[traceAt]; isPlain(trace) { // no event that follows could carry another on
 		e.Trace = trace
 	}
-	if first(h, headerSigned) == SignedAttributes {
-		e.Signature = first(h, headerSignature)
+	if a[signedAt] == SignedAttributes {
+		e.Signature = a[signatureAt]
 	}
 	return e, nil
+}
+
+// Where attributesOf puts the attributes that [Decode] reads.
+const (
+	specVersionAt = iota
+	idAt
+	sourceAt
+	typeAt
+	timeAt
+	contentTypeAt
+	causeAt
+	workerAt
+	traceAt
+	signatureAt
+	signedAt
+	notRead
+)
+
+// attributesOf returns the first value of each attribute, in one walk.
+func attributesOf(h HeaderLines) (a [notRead]string) {
+	var has [notRead]bool
+	for name, value := range h.All() {
+		if at := placeOf(name); at != notRead && !has[at] {
+			a[at], has[at] = value, true
+		}
+	}
+	return a
+}
+
+func placeOf(name string) int {
+	switch name {
+	case headerSpecVersion:
+		return specVersionAt
+	case headerID:
+		return idAt
+	case headerSource:
+		return sourceAt
+	case headerType:
+		return typeAt
+	case headerTime:
+		return timeAt
+	case headerContentType:
+		return contentTypeAt
+	case headerCause:
+		return causeAt
+	case headerWorker:
+		return workerAt
+	case headerTrace:
+		return traceAt
+	case headerSignature:
+		return signatureAt
+	case headerSigned:
+		return signedAt
+	}
+	return notRead
 }
 
 // isID reports whether id is what follows the subject's fourth dot.

@@ -27,7 +27,7 @@ type Delivery struct {
 // not. It must not be changed.
 type Message struct {
 	Subject string
-	Header  Header
+	Header  HeaderLines
 	Data    []byte
 }
 

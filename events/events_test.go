@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +86,7 @@ func TestAnEventComesBackFromBothWireForms(t *testing.T) {
 		if err := e.Check(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := events.Decode(e.Slot.Subject(), e.Header(), e.Data)
+		got, err := events.Decode(e.Slot.Subject(), e.HeaderLines(), e.Data)
 		if diff := cmp.Diff(e, got); err != nil || diff != "" {
 			t.Fatalf("headers: %v\n%s", err, diff)
 		}
@@ -254,15 +253,10 @@ func wire(e events.Event) []byte {
 	return []byte(b.String())
 }
 
-func unwire(text string) (subject string, h events.Header, data []byte) {
+func unwire(text string) (subject string, h events.HeaderLines, data []byte) {
 	head, body, _ := strings.Cut(text, "\n\n")
-	lines := strings.Split(head, "\n")
-	h = events.Header{}
-	for _, line := range lines[1:] {
-		name, value, _ := strings.Cut(line, ": ")
-		h[name] = append(h[name], value)
-	}
-	return lines[0], h, []byte(strings.TrimSuffix(body, "\n"))
+	subject, lines, _ := strings.Cut(head, "\n")
+	return subject, events.HeaderLines(lines + "\n"), []byte(strings.TrimSuffix(body, "\n"))
 }
 
 func TestSubjectsThatAreNoSlot(t *testing.T) {
@@ -309,12 +303,12 @@ func TestMessagesThatAreNoEvent(t *testing.T) {
 	} {
 		h, data := e.Header(), e.Data
 		change(h, &data)
-		got, err := events.Decode(e.Slot.Subject(), h, data)
+		got, err := events.Decode(e.Slot.Subject(), events.LinesOf(h), data)
 		if !errors.Is(err, events.ErrBadEvent) || got.Slot != e.Slot {
 			t.Errorf("%s: %v, slot %v; want %v and the slot", name, err, got.Slot, events.ErrBadEvent)
 		}
 	}
-	if _, err := events.Decode("x", e.Header(), e.Data); !errors.Is(err, events.ErrBadSubject) {
+	if _, err := events.Decode("x", e.HeaderLines(), e.Data); !errors.Is(err, events.ErrBadSubject) {
 		t.Errorf("a foreign subject: %v, want %v", err, events.ErrBadSubject)
 	}
 }
@@ -328,7 +322,7 @@ func TestWhatAForeignWriterMayLeaveOut(t *testing.T) {
 	h["ce-datacontenttype"] = []string{"application/json; charset=utf-8"}
 	h["ce-source"] = []string{"/%64ocsaga/services/security", "/a/second/value"}
 	want.Time, want.Cause, want.Worker = time.Time{}, "", ""
-	got, err := events.Decode(want.Slot.Subject(), h, want.Data)
+	got, err := events.Decode(want.Slot.Subject(), events.LinesOf(h), want.Data)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -466,29 +460,42 @@ func TestEventsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestAHeaderBufferSaysTheSameAsANewHeader(t *testing.T) {
-	var b events.HeaderBuffer
-	slot := events.Slot{Definition: "flow", Version: 12, Document: "d-1", Step: "s", Visit: 123, Kind: events.Outcome, Again: 1}
-	undo := slot
-	undo.Kind, undo.Again, undo.Visit = events.Undone, 3, 9
-	for i, e := range []events.Event{
-		{Slot: slot, Result: events.Completed, Source: "/a b", Time: time.Unix(1, 0), Cause: "c", Worker: "w"},
-		{Slot: slot, Result: events.Failed, Source: "/other", Time: time.Unix(2, 0), Cause: "c", Worker: "w"},
-		{Slot: undo, Result: events.Completed, Source: "/other", Time: time.Unix(3, 0), Trace: "t"},
-		{Slot: events.DocumentSlot("flow", 1, "d", events.Submitted), Source: "/s", Worker: "w"},
-	} {
-		subject, h := b.Fill(&e)
-		if subject != e.Slot.Subject() || !reflect.DeepEqual(h, e.Header()) {
-			t.Errorf("event %d: %s with %v, want %s with %v", i, subject, h, e.Slot.Subject(), e.Header())
-		}
-		if _, err := events.Decode(subject, h, nil); err != nil {
-			t.Errorf("event %d: %v", i, err)
-		}
-		h["Added"] = []string{"by the caller"}
+func TestAHeaderIsMadeAndReadWithoutMemoryOfItsOwn(t *testing.T) {
+	e := golden()[0]
+	buffer, subject, lines := make([]byte, 0, 1024), e.Slot.Subject(), e.HeaderLines()
+	if n := testing.AllocsPerRun(100, func() { buffer = e.AppendHeader(buffer[:0]) }); n != 0 {
+		t.Errorf("%v allocations to make a header, want none", n)
 	}
-	e := events.Event{Slot: slot, Result: events.Completed, Source: "/a", Worker: "w"}
-	b.Fill(&e)
-	if n := testing.AllocsPerRun(100, func() { b.Fill(&e) }); n > 3 {
-		t.Errorf("%v allocations to fill a buffer again, want at most 3", n)
+	if n := testing.AllocsPerRun(100, func() { _, _ = events.Decode(subject, lines, e.Data) }); n != 0 {
+		t.Errorf("%v allocations to read it, want none", n)
+	}
+}
+
+func TestHeaderLinesAreReadAsNATSDoes(t *testing.T) {
+	for block, want := range map[string]events.Header{
+		"NATS/1.0\r\n\r\n": {},
+		"NATS/1.0\r\na: 1\r\na:2\r\nB: \t 3 \r\n\r\nbehind\r\n": {"a": {"1", "2"}, "B": {"3 "}},
+		"NATS/1.0\na: 1\n\n":                          {"a": {"1"}},
+		"NATS/1.0\r\n: nobody\r\na: b: c\r\n\r\n":     {"a": {"b: c"}},
+		"NATS/1.0 503\r\n\r\n":                        {"Status": {"503"}},
+		"NATS/1.0 100 Idle Heartbeat\r\na: 1\r\n\r\n": {"a": {"1"}, "Status": {"100"}, "Description": {"Idle Heartbeat"}},
+	} {
+		lines, ok := events.ParseHeader(block)
+		if diff := cmp.Diff(want, lines.Header()); !ok || diff != "" {
+			t.Errorf("%q: %v\n%s", block, ok, diff)
+		}
+	}
+	for _, block := range []string{"", "NATS/1.0", "NATS/1.0\r\n", "NATS/1.0\r\na: 1\r\n", "NATS/1.0\r\nno colon\r\n\r\n", "HTTP/1.1\r\n\r\n", "NATS/1.0 5\r\n\r\n"} {
+		if lines, ok := events.ParseHeader(block); ok {
+			t.Errorf("%q is read as %q", block, lines)
+		}
+	}
+	h := events.Header{"a": {"1", "2\r\nb: 3"}, "B": {""}}
+	lines := events.LinesOf(h)
+	if got := lines.Get("a"); got != "1" || lines.Get("b") != "" {
+		t.Errorf("%q: a is %q, b %q", lines, got, lines.Get("b"))
+	}
+	if want := (events.Header{"a": {"1", "2  b: 3"}, "B": {""}}); cmp.Diff(want, lines.Header()) != "" {
+		t.Error(cmp.Diff(want, lines.Header()))
 	}
 }

@@ -87,7 +87,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 	if len(j.DataBase64) > 0 {
 		data = j.DataBase64
 	}
-	next, err := Decode(subject, h, data)
+	next, err := Decode(subject, LinesOf(h), data)
 	if err != nil {
 		return err
 	}

@@ -72,18 +72,6 @@ func (s Slot) Subject() string {
 // ID returns the id of the slot's event: the subject's last four tokens.
 func (s Slot) ID() string { return string(s.appendID(make([]byte, 0, 96))) }
 
-// idSize returns the length of the slot's id.
-func (s Slot) idSize() int {
-	size := len(s.Document) + len(s.Step) + len(s.Kind.String()) + 4 // with a digit of the visit
-	for v := s.Visit; v > 9; v /= 10 {
-		size++
-	}
-	if s.Again > 1 {
-		size += 2
-	}
-	return size
-}
-
 func (s Slot) appendID(b []byte) []byte {
 	b = append(b, s.Document...)
 	b = append(b, '.')

@@ -273,7 +273,7 @@ func (r *rawLog) readFrom(ctx context.Context, c *verify.Checker, shard int, nex
 		if err != nil {
 			return next, err
 		}
-		taken := verify.Message{Shard: shard, Seq: meta.Sequence.Stream, Subject: m.Subject(), Header: events.Header(m.Headers()), At: meta.Timestamp}
+		taken := verify.Message{Shard: shard, Seq: meta.Sequence.Stream, Subject: m.Subject(), Header: events.LinesOf(events.Header(m.Headers())), At: meta.Timestamp}
 		taken.Unsigned = r.unsigned(&taken, m.Data())
 		if err := r.fill(c, shard, next, taken.Seq); err != nil {
 			return next, err

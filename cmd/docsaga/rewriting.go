@@ -318,12 +318,7 @@ func (a *app) weigh(ctx context.Context, log *natslog.Log, before time.Time) err
 		for i := range list {
 			if d := &list[i]; !d.Event.Slot.Kind.OfDocument() {
 				w.Events++
-				w.Bytes += len(d.Subject) + len(d.Data)
-				for name, values := range d.Header {
-					for _, v := range values {
-						w.Bytes += len(name) + len(v) + len(": \r\n")
-					}
-				}
+				w.Bytes += len(d.Subject) + len(d.Header) + len(d.Data)
 			}
 		}
 	}

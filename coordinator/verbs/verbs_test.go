@@ -385,7 +385,7 @@ func (b *bench) verified() {
 	c := verify.New(verify.Config{Shards: 1, Graph: func(string, int) (*verify.Graph, bool) { return &graph, true }})
 	for i := range history {
 		e := &history[i]
-		c.Take(&verify.Message{Seq: e.Position.Seq, Subject: e.Slot.Subject(), Header: e.Header(), At: e.At})
+		c.Take(&verify.Message{Seq: e.Position.Seq, Subject: e.Slot.Subject(), Header: e.HeaderLines(), At: e.At})
 	}
 	if r := c.Finish(); !r.OK() {
 		b.Errorf("verify finds %+v", r.Breaches)

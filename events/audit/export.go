@@ -317,7 +317,7 @@ func (p *Proven) events(x *Export, key note.Verifier) error {
 		case tlog.CheckRecord(e.Proof, c.Size, c.Root, int64(e.Position.Seq)-1, leaf) != nil: //nolint:gosec // CheckRecord refuses what is out of range
 			return fmt.Errorf("audit: %v, %.200q: is not what the log holds there: %w", e.Position, e.Subject, ErrBad)
 		}
-		stored := events.Message{Subject: e.Subject, Header: parseHeaderText(string(e.Header)), Data: e.Data}
+		stored := events.Message{Subject: e.Subject, Header: events.HeaderLines(e.Header), Data: e.Data}
 		decoded, bad := events.Decode(stored.Subject, stored.Header, stored.Data)
 		decoded.Position, decoded.At = e.Position, at.UTC()
 		if errors.Is(bad, events.ErrBadSubject) || decoded.Slot.Document != x.Document {
@@ -349,16 +349,6 @@ func (x *Export) opener() (func(e *events.Event) ([]byte, error), error) {
 		}
 		return key.OpenData(e)
 	}, nil
-}
-
-// parseHeaderText reads what headerText writes.
-func parseHeaderText(s string) events.Header {
-	h := make(events.Header)
-	for line := range strings.Lines(s) {
-		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		h[name] = append(h[name], value)
-	}
-	return h
 }
 
 func (p *Proven) definitions(x *Export, key note.Verifier) error {

@@ -3,7 +3,6 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,22 +30,32 @@ func messageOf(d *events.Delivery) message {
 	}
 }
 
-// headerText returns headers as lines, in one order. No header's name holds a
-// colon, and no name or value a line feed, so that no two sets of headers have
-// the same text.
-func headerText(h events.Header) string {
-	names := slices.AppendSeq(make([]string, 0, len(h)), maps.Keys(h))
-	slices.Sort(names)
+// headerText returns headers as lines, in the order of their names. No header's
+// name holds a colon, and no name or value a line feed, so that no two sets of
+// headers have the same text.
+func headerText(h events.HeaderLines) string {
+	var few [32]attribute
 	var b strings.Builder
-	for _, name := range names {
-		for _, value := range h[name] {
-			b.WriteString(name)
-			b.WriteString(": ")
-			b.WriteString(value)
-			b.WriteByte('\n')
-		}
+	for _, a := range inOrder(h, few[:0]) {
+		b.WriteString(a.name)
+		b.WriteString(": ")
+		b.WriteString(a.value)
+		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// An attribute is a line of a header.
+type attribute struct{ name, value string }
+
+// inOrder appends the attributes of a header, ordered by name. Those of one
+// name stay in their order.
+func inOrder(h events.HeaderLines, list []attribute) []attribute {
+	for name, value := range h.All() {
+		list = append(list, attribute{name, value})
+	}
+	slices.SortStableFunc(list, func(a, b attribute) int { return strings.Compare(a.name, b.name) })
+	return list
 }
 
 // appendHead appends the bytes that the leaf covers, up to the headers.
@@ -80,23 +89,17 @@ func (m *message) hash(buffer []byte) (tlog.Hash, []byte) {
 // leafOf returns the hash of a delivery's leaf as [message.hash] does. With a
 // buffer that is long enough it allocates nothing.
 func leafOf(d *events.Delivery, buffer []byte) (tlog.Hash, []byte) {
-	var few [32]string
-	names := few[:0]
+	var few [32]attribute
+	attributes := inOrder(d.Header, few[:0])
 	length := 0
-	for name, values := range d.Header {
-		names = append(names, name)
-		for _, value := range values {
-			length += len(name) + len(": ") + len(value) + len("\n")
-		}
+	for _, a := range attributes {
+		length += len(a.name) + len(": ") + len(a.value) + len("\n")
 	}
-	slices.Sort(names)
 	m := message{position: d.Event.Position, at: d.Event.At, subject: d.Subject}
 	b := m.appendHead(append(buffer[:0], leafPrefix))
 	b = binary.AppendUvarint(b, uint64(length)) //nolint:gosec // not negative
-	for _, name := range names {
-		for _, value := range d.Header[name] {
-			b = append(append(append(append(b, name...), ": "...), value...), '\n')
-		}
+	for _, a := range attributes {
+		b = append(append(append(append(b, a.name...), ": "...), a.value...), '\n')
 	}
 	b = binary.AppendUvarint(b, uint64(len(d.Data)))
 	b = append(b, d.Data...)

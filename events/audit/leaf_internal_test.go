@@ -13,11 +13,13 @@ import (
 func deliveryWith(headers int) *events.Delivery {
 	d := &events.Delivery{
 		Event:   events.Event{Position: events.Position{Shard: 3, Seq: 70_000}, At: time.Unix(1_700_000_000, 5).UTC()},
-		Message: events.Message{Subject: "docsaga.17.flow.1.doc.step.1.outcome", Header: events.Header{}, Data: []byte(`{"output":{"n":1}}`)},
+		Message: events.Message{Subject: "docsaga.17.flow.1.doc.step.1.outcome", Data: []byte(`{"output":{"n":1}}`)},
 	}
+	h := events.Header{}
 	for i := range headers {
-		d.Header[fmt.Sprintf("ce-header-%d", (i*7)%headers)] = []string{fmt.Sprint("value ", i), "second"}[:1+i%2]
+		h[fmt.Sprintf("ce-header-%d", (i*7)%headers)] = []string{fmt.Sprint("value ", i), "second"}[:1+i%2]
 	}
+	d.Header = events.LinesOf(h)
 	return d
 }
 

@@ -108,7 +108,7 @@ func TestTwoRecordersOnOneDirectoryDoNotSpoilIt(t *testing.T) {
 }
 
 func BenchmarkRecord(b *testing.B) {
-	d := events.Delivery{Message: events.Message{Subject: "docsaga.17.flow.1.doc.parse.1.outcome", Header: events.Header{"ce-type": {"x"}, "ce-source": {"y"}}, Data: bytes.Repeat([]byte("x"), 500)}}
+	d := events.Delivery{Message: events.Message{Subject: "docsaga.17.flow.1.doc.parse.1.outcome", Header: "ce-type: x\r\nce-source: y\r\n", Data: bytes.Repeat([]byte("x"), 500)}}
 	signer, verifier := keysFor(b)
 	s := &shelf{drawn: map[events.DefinitionRef][]byte{}}
 	r, err := audit.NewRecorder(b.Context(), s, 1, signer, verifier, audit.Config{Dir: b.TempDir()})

@@ -49,12 +49,19 @@ func tamperings() map[string]struct {
 			return list
 		})
 	}
+	header := func(alter func(events.Header)) func(*events.Delivery) {
+		return func(d *events.Delivery) {
+			h := d.Header.Header()
+			alter(h)
+			d.Header = events.LinesOf(h)
+		}
+	}
 	return map[string]tampering{
 		"data changed":         at("1-21: ", func(d *events.Delivery) { d.Data[12] ^= 1 }),
-		"type changed":         at("1-21: ", func(d *events.Delivery) { d.Header["ce-type"] = []string{"docsaga.parse.rejected"} }),
-		"source changed":       at("1-21: ", func(d *events.Delivery) { d.Header["ce-source"] = []string{"/docsaga/operator"} }),
-		"foreign header added": at("1-21: ", func(d *events.Delivery) { d.Header["X"] = []string{"y"} }),
-		"header removed":       at("1-21: ", func(d *events.Delivery) { delete(d.Header, "ce-sagaworker") }),
+		"type changed":         at("1-21: ", header(func(h events.Header) { h["ce-type"] = []string{"docsaga.parse.rejected"} })),
+		"source changed":       at("1-21: ", header(func(h events.Header) { h["ce-source"] = []string{"/docsaga/operator"} })),
+		"foreign header added": at("1-21: ", header(func(h events.Header) { h["X"] = []string{"y"} })),
+		"header removed":       at("1-21: ", header(func(h events.Header) { delete(h, "ce-sagaworker") })),
 		"subject changed":      at("1-21: docsaga.00.x is not the event", func(d *events.Delivery) { d.Subject = "docsaga.00.x" }),
 		"time of storing changed": at("1-21: ", func(d *events.Delivery) {
 			d.Event.At = d.Event.At.Add(time.Nanosecond)

@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -51,7 +50,7 @@ type Log struct {
 // change them for others.
 type message struct {
 	subject string
-	header  events.Header
+	header  events.HeaderLines
 	data    []byte
 	at      time.Time
 }
@@ -111,7 +110,7 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	if taken {
 		return l.judge(&e, position)
 	}
-	return l.at(l.store(e.Slot.Subject(), e.Header(), e.Data))
+	return l.at(l.store(e.Slot.Subject(), e.HeaderLines(), e.Data))
 }
 
 // Put stores a message as it is, as a foreign program might. It reports
@@ -122,12 +121,12 @@ func (l *Log) Put(subject string, header events.Header, data []byte) bool {
 	if _, taken := l.slots[subject]; taken {
 		return false
 	}
-	l.store(subject, header, data)
+	l.store(subject, events.LinesOf(header), data)
 	return true
 }
 
 // store keeps a message under its subject. The caller holds mu.
-func (l *Log) store(subject string, header events.Header, data []byte) events.Position {
+func (l *Log) store(subject string, header events.HeaderLines, data []byte) events.Position {
 	shard := 0
 	slot, err := events.ParseSubject(subject)
 	if err == nil {
@@ -284,7 +283,7 @@ func (l *Log) after(p events.Position) (batch []events.Delivery, changed <-chan 
 		m := &l.logs[p.Shard][p.Seq-1]
 		batch = append(batch, events.Delivery{
 			Event: e, Bad: bad, Attempt: 1,
-			Message: events.Message{Subject: m.subject, Header: maps.Clone(m.header), Data: bytes.Clone(m.data)},
+			Message: events.Message{Subject: m.subject, Header: m.header, Data: bytes.Clone(m.data)},
 		})
 	}
 	return slices.Clip(batch), l.changed

@@ -65,7 +65,7 @@ func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event
 		return fmt.Errorf("memlog: write %d events of %s together: it stands at %d, not at %d: %w", len(list), list[0].Slot.Document, now, tip, events.ErrTaken)
 	}
 	for i := range list {
-		l.store(list[i].Slot.Subject(), list[i].Header(), list[i].Data)
+		l.store(list[i].Slot.Subject(), list[i].HeaderLines(), list[i].Data)
 	}
 	return nil
 }

@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog/wire"
 )
 
 // Cues yields the deliveries of a queue on one shard, which must have been
@@ -49,26 +48,27 @@ func (c *cues) run(ctx context.Context) error {
 	if err := c.exists(ctx); err != nil {
 		return err
 	}
-	p, err := newPuller(c.l.nc, shardName(c.shard), c.queue, c.most)
-	if err != nil {
-		return err
-	}
+	p := c.l.puller(shardName(c.shard), c.queue, c.most)
 	defer p.close()
-	connected := c.l.nc.StatusChanged(nats.CONNECTED)
-	defer c.l.nc.RemoveStatusListener(connected)
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
 	for {
+		why := ""
 		if err := c.fill(p); err != nil {
-			return err
+			if !isTemporary(err) {
+				return err
+			}
+			if err := c.again(ctx, p, err.Error()); err != nil {
+				return err
+			}
+			continue
 		}
 		timer.Reset(silence)
-		why := ""
 		select {
 		case m := <-p.messages:
 			var s sign
-			if s, why = p.look(m); s == isMessage {
-				if !c.hand(ctx, m) {
+			if s, why = p.look(&m); s == isMessage {
+				if !c.hand(ctx, &m) {
 					return nil
 				}
 			}
@@ -77,7 +77,7 @@ func (c *cues) run(ctx context.Context) error {
 			}
 		case <-c.freed:
 			continue
-		case <-connected:
+		case <-p.lost:
 			why = "the connection was lost"
 		case <-timer.C:
 			if p.wanted == 0 {
@@ -104,7 +104,7 @@ func (c *cues) fill(p *puller) error {
 }
 
 // hand gives a message to the caller.
-func (c *cues) hand(ctx context.Context, m *nats.Msg) (more bool) {
+func (c *cues) hand(ctx context.Context, m *wire.Message) (more bool) {
 	d, err := c.l.delivery(m, c.shard)
 	if err != nil {
 		c.l.log.Warn("natslog: not a delivery", "queue", c.queue, "error", err)
@@ -115,13 +115,13 @@ func (c *cues) hand(ctx context.Context, m *nats.Msg) (more bool) {
 		// Each time counts as one that came to no answer, so these must be rare
 		// enough that a visit is not failed for some minutes without keys.
 		delay := min(time.Second<<min(d.Attempt, 10), 5*time.Minute)
-		if err := c.l.nc.Publish(m.Reply, fmt.Appendf(nil, `-NAK {"delay":%d}`, delay)); err != nil {
+		if err := c.l.conn.Publish(&wire.Outgoing{Subject: m.Reply, Data: fmt.Appendf(nil, `-NAK {"delay":%d}`, delay)}); err != nil {
 			c.l.log.Warn("natslog: give a cue back", "queue", c.queue, "error", err)
 		}
 		return true
 	}
 	c.out.Add(1)
-	d.Receipt, d.Again = &receipt{c: c, msg: m}, d.Event.At.Before(c.since)
+	d.Receipt, d.Again = &receipt{c: c, of: m.Subject, to: m.Reply}, d.Event.At.Before(c.since)
 	return c.yield(d, nil)
 }
 
@@ -170,7 +170,8 @@ func (c *cues) exists(ctx context.Context) error {
 // A receipt answers a delivery of a consumer.
 type receipt struct {
 	c    *cues
-	msg  *nats.Msg
+	of   string // subject of the delivery
+	to   string // where its answer goes
 	once sync.Once
 }
 
@@ -203,8 +204,8 @@ func (r *receipt) end(word string) error {
 }
 
 func (r *receipt) answer(word string) error {
-	if err := r.c.l.nc.Publish(r.msg.Reply, []byte(word)); err != nil {
-		return fmt.Errorf("natslog: answer %s to %s: %w", word[:4], r.msg.Subject, err)
+	if err := r.c.l.conn.Publish(&wire.Outgoing{Subject: r.to, Data: []byte(word)}); err != nil {
+		return fmt.Errorf("natslog: answer %s to %s: %w", word[:4], r.of, err)
 	}
 	return nil
 }

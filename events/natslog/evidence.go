@@ -39,13 +39,9 @@ func (l *Log) Messages(ctx context.Context, document events.DocumentID) ([]event
 		if err != nil {
 			return nil, fmt.Errorf("natslog: messages of %s: %w", document, err)
 		}
-		header, err := parseHeader(msg.Header)
-		if err != nil {
-			header = nil // as for who follows
-		}
-		e, bad := events.Decode(msg.Subject, header, msg.Data)
+		m := stored(msg.Subject, string(msg.Header), msg.Data)
+		e, bad := events.Decode(m.Subject, m.Header, m.Data)
 		e.Position, e.At = events.Position{Shard: shard, Seq: msg.Seq}, msg.Time.UTC()
-		m := events.Message{Subject: msg.Subject, Header: header, Data: msg.Data}
 		e, bad = events.Guarded(l.guard, e, bad, m)
 		list = append(list, events.Delivery{Event: e, Bad: bad, Attempt: 1, Message: m})
 	}

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog/wire"
 )
 
 const (
@@ -86,14 +86,9 @@ func (f *follower) run(ctx context.Context) error {
 		defer cancel()
 		_ = f.l.js.DeleteConsumer(clean, stream, name) // or it ends by itself, after its InactiveThreshold
 	}()
-	p, err := newPuller(f.l.nc, stream, name, followWindow)
-	if err != nil {
-		return err
-	}
+	p := f.l.puller(stream, name, followWindow)
 	defer p.close()
 	p.maxBytes = followBytes
-	connected := f.l.nc.StatusChanged(nats.CONNECTED)
-	defer f.l.nc.RemoveStatusListener(connected)
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
 	for {
@@ -105,11 +100,11 @@ func (f *follower) run(ctx context.Context) error {
 		timer.Reset(silence)
 		select {
 		case m := <-p.messages:
-			more, err := f.take(ctx, p, m)
+			more, err := f.take(ctx, p, &m)
 			if err != nil || !more {
 				return err
 			}
-		case <-connected:
+		case <-p.lost:
 			return fmt.Errorf("the connection was lost: %w", errAgain)
 		case <-timer.C:
 			return fmt.Errorf("the consumer has fallen silent: %w", errAgain)
@@ -149,7 +144,7 @@ func (f *follower) consumer(ctx context.Context, stream string) (name string, er
 }
 
 // take yields m and what has come besides it.
-func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool, err error) {
+func (f *follower) take(ctx context.Context, p *puller, m *wire.Message) (more bool, err error) {
 	batch := make([]events.Delivery, 0, 1+min(len(p.messages), followBatch))
 	for {
 		switch s, what := p.look(m); s {
@@ -170,7 +165,7 @@ func (f *follower) take(ctx context.Context, p *puller, m *nats.Msg) (more bool,
 		}
 		if err == nil && len(batch) < followBatch {
 			select {
-			case m = <-p.messages:
+			case *m = <-p.messages:
 				continue
 			default:
 			}
@@ -207,20 +202,23 @@ func (f *follower) stepOver(ctx context.Context, d *events.Delivery) error {
 }
 
 // delivery returns what a message of a consumer says, without a receipt.
-func (l *Log) delivery(m *nats.Msg, shard int) (events.Delivery, error) {
-	meta, ok := quickMetadata(m.Reply)
+func (l *Log) delivery(m *wire.Message, shard int) (events.Delivery, error) {
+	meta, ok := parseMetadata(m.Reply)
 	if !ok {
-		full, err := m.Metadata()
-		if err != nil {
-			return events.Delivery{}, fmt.Errorf("reply subject %.200q: %w", m.Reply, err)
-		}
-		meta = metadata{seq: full.Sequence.Stream, attempt: full.NumDelivered, at: full.Timestamp.UTC()}
+		return events.Delivery{}, fmt.Errorf("reply subject %.200q is not that of a consumer's message", m.Reply)
 	}
-	e, bad := events.Decode(m.Subject, m.Header, m.Data)
+	stored := stored(m.Subject, m.Header, m.Data)
+	e, bad := events.Decode(stored.Subject, stored.Header, stored.Data)
 	e.Position, e.At = events.Position{Shard: shard, Seq: meta.seq}, meta.at
-	stored := events.Message{Subject: m.Subject, Header: m.Header, Data: m.Data}
 	e, bad = events.Guarded(l.guard, e, bad, stored)
 	return events.Delivery{Event: e, Bad: bad, Attempt: int(meta.attempt), Message: stored}, nil //nolint:gosec // a count
+}
+
+// stored returns a message as the log holds it. One whose header is none has no
+// header: then it is no event.
+func stored(subject, header string, data []byte) events.Message {
+	lines, _ := events.ParseHeader(header)
+	return events.Message{Subject: subject, Header: lines, Data: data}
 }
 
 // metadata is what the reply subject of a consumer's message says.
@@ -229,16 +227,26 @@ type metadata struct {
 	at           time.Time
 }
 
-// quickMetadata reads a reply subject in the form that has no domain,
-// $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>,
-// without the memory that nats.go takes for it.
-func quickMetadata(reply string) (m metadata, ok bool) {
+// parseMetadata reads a reply subject in one of its two forms,
+//
+//	$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
+//	$JS.ACK.<domain>.<account hash>.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>
+//
+// the second with or without one more token; see
+// https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-15.md.
+func parseMetadata(reply string) (m metadata, ok bool) {
 	rest, ok := strings.CutPrefix(reply, "$JS.ACK.")
-	if !ok || strings.Count(rest, ".") != 6 {
+	names := 2
+	switch strings.Count(rest, ".") {
+	case 6:
+	case 8, 9:
+		names = 4
+	default:
 		return m, false
 	}
-	_, rest, _ = strings.Cut(rest, ".")
-	_, rest, _ = strings.Cut(rest, ".")
+	for range names {
+		_, rest, _ = strings.Cut(rest, ".")
+	}
 	var numbers [4]uint64
 	for i := range numbers {
 		token, after, _ := strings.Cut(rest, ".")
@@ -249,5 +257,5 @@ func quickMetadata(reply string) (m metadata, ok bool) {
 		numbers[i], rest = n, after
 	}
 	at := time.Unix(0, int64(numbers[3])).UTC() //nolint:gosec // 63 bits
-	return metadata{attempt: numbers[0], seq: numbers[1], at: at}, true
+	return metadata{attempt: numbers[0], seq: numbers[1], at: at}, ok
 }

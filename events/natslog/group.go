@@ -2,10 +2,9 @@ package natslog
 
 import (
 	"context"
-	"strconv"
+	"fmt"
 	"sync"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
 )
 
@@ -102,19 +101,19 @@ func (g *group) passLead() {
 // take returns w and what waits, as much as fits one batch and has a slot of
 // its own: a batch with one slot twice would be refused. The caller holds mu.
 func (g *group) take(w *write) []*write {
-	batch, size := []*write{w}, w.size
+	batch, size := []*write{w}, w.size()
 	if len(g.waiting) == 0 {
 		return batch
 	}
 	slots := map[string]bool{w.unique: true}
 	rest := make([]*write, 0, len(g.waiting))
 	for _, other := range g.waiting {
-		if len(batch) == batchMessages || size+other.size > batchBytes || slots[other.unique] {
+		if len(batch) == batchMessages || size+other.size() > batchBytes || slots[other.unique] {
 			rest = append(rest, other)
 			continue
 		}
 		slots[other.unique] = true
-		batch, size = append(batch, other), size+other.size
+		batch, size = append(batch, other), size+other.size()
 	}
 	g.waiting = rest
 	return batch
@@ -164,23 +163,23 @@ func (l *Log) publishAtomically(ctx context.Context, batch []*write) (last uint6
 	id := nuid.Next()
 	defer func() {
 		for _, w := range batch {
-			delete(w.msg.Header, headerBatchID)
-			delete(w.msg.Header, headerBatchSequence)
+			w.msg.Header[1] = nil
 		}
 	}()
 	for i, w := range batch {
-		h := w.msg.Header
-		h[headerBatchID] = []string{id}
-		h[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
-		if i == len(batch)-1 {
-			h[headerBatchCommit] = []string{"1"}
-			defer delete(h, headerBatchCommit)
-			w.msg.Reply = ""
-			return l.publishOne(ctx, &w.msg)
-		}
-		if err := l.nc.PublishMsg(&nats.Msg{Subject: w.msg.Subject, Header: h, Data: w.msg.Data}); err != nil {
-			return 0, err
+		w.msg.Reply = ""
+		w.msg.Header[1] = fmt.Appendf(nil, headerBatchID+": %s\r\n"+headerBatchSequence+": %d\r\n", id, i+1)
+		if i < len(batch)-1 {
+			if err := l.conn.Publish(&w.msg); err != nil {
+				return 0, err
+			}
 		}
 	}
-	return 0, nil
+	commit := &batch[len(batch)-1].msg
+	commit.Header[1] = append(commit.Header[1], headerBatchCommit+": 1\r\n"...)
+	sent, err := l.publisher.publish(commit)
+	if err != nil {
+		return 0, err
+	}
+	return l.publisher.await(ctx, sent)
 }

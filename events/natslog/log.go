@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog/wire"
 	"github.com/docsaga/docsaga/events/seal"
 )
 
@@ -41,7 +42,9 @@ type Options struct {
 	Guard events.Guard
 }
 
-// A Log is the saga log of one server. Its methods may be called at once.
+// A Log is the saga log of one server. Its methods may be called at once. It
+// has a connection of its own beside the one that it was opened on, and ends
+// with that.
 type Log struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
@@ -51,6 +54,7 @@ type Log struct {
 	check   func(*events.Event) error // or nil
 	guard   events.Guard              // may be nil
 
+	conn        *wire.Conn // for publishing to the log, and for reading it
 	publisher   *publisher
 	writes      sync.Pool     // of *write
 	room        chan struct{} // holds one token for each publish under way
@@ -88,16 +92,26 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 	if l.queueFilter, err = l.bucket(ctx, queuesBucket); err != nil {
 		return nil, err
 	}
-	if l.publisher, err = newPublisher(nc); err != nil {
-		return nil, fmt.Errorf("natslog: open: %w", err)
-	}
 	if err := l.openKeys(ctx, opts); err != nil {
 		return nil, err
 	}
+	if l.conn, err = connect(ctx, nc, l.log); err != nil {
+		return nil, fmt.Errorf("natslog: open: %w", err)
+	}
+	l.publisher = newPublisher(nc, l.conn)
 	if conf.Durability == Strict && conf.Replicas == 1 {
 		l.groups = make([]group, conf.Shards)
 	}
 	return l, nil
+}
+
+// connect opens the connection that the log is written and followed on.
+func connect(ctx context.Context, nc *nats.Conn, log *slog.Logger) (conn *wire.Conn, err error) {
+	err = retry(ctx, func(context.Context) error {
+		conn, err = wire.Open(nc, log)
+		return err
+	})
+	return conn, err
 }
 
 func (l *Log) bucket(ctx context.Context, name string) (jetstream.KeyValue, error) {

@@ -127,11 +127,8 @@ func (s *Notices) Notice(ctx context.Context, id string) (events.Notice, error) 
 }
 
 func decodePosting(msg *storedMessage) (events.Posting, error) {
-	header, err := parseHeader(msg.Header)
-	if err != nil {
-		return events.Posting{}, fmt.Errorf("natslog: %s: %w: %w", msg.Subject, err, events.ErrBadEvent)
-	}
-	p, err := events.DecodePosting(msg.Subject, header, msg.Data)
+	header, _ := events.ParseHeader(string(msg.Header)) // what has none is no notice
+	p, err := events.DecodePosting(msg.Subject, header.Header(), msg.Data)
 	p.Notice.Seq, p.Notice.At = msg.Seq, msg.Time.UTC()
 	return p, err
 }

@@ -9,30 +9,29 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/docsaga/docsaga/events/natslog/wire"
 )
 
 // A publisher publishes messages to streams, and takes all acknowledgements on
 // one subscription. Compared with jetstream's own asynchronous publishing it
 // decodes no JSON and starts no timer of its own for each message.
 type publisher struct {
-	nc     *nats.Conn
+	conn   *wire.Conn
 	prefix string // of the subjects on which acknowledgements come
 
-	mu         sync.Mutex
-	count      uint64             // of messages
-	last       uint64             // of the waiters' ids
-	reconnects uint64             // as last looked at; asking takes a lock that is in great demand
-	waiting    map[uint64]*waiter // also those that are free: an answer comes once
-	free       []*waiter
+	mu      sync.Mutex
+	last    uint64             // of the waiters' ids
+	waiting map[uint64]*waiter // also those that are free: an answer comes once
+	free    []*waiter
 }
 
 // A waiter waits for the acknowledgement of one message, and then of another.
 type waiter struct {
-	id         uint64
-	reply      string
-	reconnects uint64 // of the connection, when the message was published
-	answered   chan answer
-	tick       *time.Timer
+	id       uint64
+	reply    string
+	answered chan answer
+	timer    *time.Timer
 }
 
 type answer struct {
@@ -40,107 +39,83 @@ type answer struct {
 	err error
 }
 
-// lookEvery is how often one who waits looks whether the connection was lost,
-// and the acknowledgement with it.
-const lookEvery = 250 * time.Millisecond
-
-func newPublisher(nc *nats.Conn) (*publisher, error) {
-	p := &publisher{nc: nc, prefix: nc.NewInbox() + ".", waiting: make(map[uint64]*waiter)}
-	sub, err := nc.Subscribe(p.prefix+"*", p.take)
-	if err != nil {
-		return nil, err
-	}
-	return p, sub.SetPendingLimits(-1, -1) // the window limits them
+func newPublisher(nc *nats.Conn, conn *wire.Conn) *publisher {
+	p := &publisher{conn: conn, prefix: nc.NewInbox() + ".", waiting: make(map[uint64]*waiter)}
+	conn.Subscribe(p.prefix+"*", p.take, p.lost)
+	return p
 }
 
-// publish sends the message, whose reply subject it sets. Each waiter that it
+// publish sends a message, whose reply subject it sets. Each waiter that it
 // returns must be handed to await.
-func (p *publisher) publish(msg *nats.Msg) (*waiter, error) {
-	p.mu.Lock()
-	if p.count++; p.count%64 == 1 {
-		p.reconnects = p.nc.Stats().Reconnects
-	}
-	var w *waiter
-	if n := len(p.free); n > 0 {
-		w, p.free = p.free[n-1], p.free[:n-1]
-	} else {
-		w = p.newWaiter()
-	}
-	w.reconnects = p.reconnects
-	p.mu.Unlock()
+func (p *publisher) publish(m *wire.Outgoing) (*waiter, error) {
+	w := p.waiter()
 	select {
 	case <-w.answered: // an answer too many
 	default:
 	}
-	msg.Reply = w.reply
-	if err := p.nc.PublishMsg(msg); err != nil {
-		p.forget(w)
+	m.Reply = w.reply
+	if err := p.conn.Publish(m); err != nil {
+		p.release(w)
 		return nil, err
 	}
 	return w, nil
 }
 
-// newWaiter makes a waiter. The caller holds mu.
-func (p *publisher) newWaiter() *waiter {
+// waiter returns one that nobody uses.
+func (p *publisher) waiter() *waiter {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		w := p.free[n-1]
+		p.free = p.free[:n-1]
+		return w
+	}
 	p.last++
 	w := &waiter{
-		id: p.last, reply: p.prefix + strconv.FormatUint(p.last, 36),
-		answered: make(chan answer, 1), tick: time.NewTimer(lookEvery),
+		id: p.last, reply: p.prefix + strconv.FormatUint(p.last, 10),
+		answered: make(chan answer, 1), timer: time.NewTimer(attemptTimeout),
 	}
-	p.waiting[w.id] = w
+	p.waiting[p.last] = w
 	return w
+}
+
+// release lets others use a waiter, unless an answer may be on its way to it.
+func (p *publisher) release(w *waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting[w.id] == w {
+		p.free = append(p.free, w)
+	}
 }
 
 // await waits for the acknowledgement.
 func (p *publisher) await(ctx context.Context, w *waiter) (seq uint64, err error) {
-	for left := attemptTimeout; ; left -= lookEvery {
-		w.tick.Reset(lookEvery)
-		select {
-		case a := <-w.answered:
-			p.mu.Lock()
-			p.free = append(p.free, w)
-			p.mu.Unlock()
-			return a.seq, a.err
-		case <-ctx.Done():
-			p.forget(w)
-			return 0, context.Cause(ctx)
-		case <-w.tick.C:
-			if p.lost(w) {
-				return 0, nats.ErrDisconnected
-			}
-			if left <= lookEvery {
-				p.forget(w)
-				return 0, nats.ErrTimeout
-			}
-		}
+	w.timer.Reset(attemptTimeout)
+	select {
+	case a := <-w.answered:
+		p.release(w)
+		return a.seq, a.err
+	case <-ctx.Done():
+		p.forget(w)
+		return 0, context.Cause(ctx)
+	case <-w.timer.C:
+		p.forget(w)
+		return 0, nats.ErrTimeout
 	}
-}
-
-// lost reports whether the connection was lost since the message was
-// published, or a little before, and forgets the waiter then.
-func (p *publisher) lost(w *waiter) bool {
-	now := p.nc.Stats().Reconnects
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now == w.reconnects {
-		return false
-	}
-	p.reconnects = now
-	delete(p.waiting, w.id)
-	return true
 }
 
 // forget gives up a waiter, which is not used again: its answer may be on its way.
 func (p *publisher) forget(w *waiter) {
+	w.timer.Stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.waiting, w.id)
 }
 
 // take hands an acknowledgement to the one who waits for it.
-func (p *publisher) take(m *nats.Msg) {
-	id, err := strconv.ParseUint(m.Subject[len(p.prefix):], 36, 64)
-	if err != nil {
+func (p *publisher) take(f *wire.Frame) {
+	id, ok := digitsOf(f.Subject()[len(p.prefix):])
+	if !ok {
 		return
 	}
 	p.mu.Lock()
@@ -150,15 +125,31 @@ func (p *publisher) take(m *nats.Msg) {
 		return
 	}
 	var a answer
-	if len(m.Data) == 0 {
+	if data := f.Data(); len(data) == 0 {
 		a.err = jetstream.ErrNoStreamResponse // what the server says if no stream has the subject
 	} else {
-		a.seq, a.err = parseAck(m.Data)
+		a.seq, a.err = parseAck(data)
 	}
+	w.answer(a)
+}
+
+func (w *waiter) answer(a answer) {
 	select {
 	case w.answered <- a:
 	default: // nobody waits: not an answer of the server
 	}
+}
+
+// lost answers all who wait on a connection that was lost, and forgets them: an
+// answer that is on its way may find the connection that comes next.
+func (p *publisher) lost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.waiting {
+		w.answer(answer{err: nats.ErrDisconnected})
+	}
+	clear(p.waiting)
+	p.free = nil
 }
 
 // quickAck reads the acknowledgement that the server writes if all is well,
@@ -171,14 +162,23 @@ func quickAck(data []byte) (seq uint64, ok bool) {
 	}
 	rest, ok = bytes.CutPrefix(rest[end:len(rest)-1], []byte(`",`))
 	rest, found := bytes.CutPrefix(bytes.TrimPrefix(rest, []byte(" ")), []byte(`"seq":`))
-	if !ok || !found || len(rest) > 18 {
+	if !ok || !found {
 		return 0, false
 	}
-	for _, c := range rest {
+	seq, ok = digitsOf(rest)
+	return seq, ok && seq > 0
+}
+
+// digitsOf reads a number of up to 18 digits, and nothing else.
+func digitsOf(digits []byte) (n uint64, ok bool) {
+	if len(digits) == 0 || len(digits) > 18 {
+		return 0, false
+	}
+	for _, c := range digits {
 		if c < '0' || c > '9' {
 			return 0, false
 		}
-		seq = seq*10 + uint64(c-'0')
+		n = n*10 + uint64(c-'0')
 	}
-	return seq, seq > 0
+	return n, true
 }

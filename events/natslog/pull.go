@@ -6,7 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
+	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog/wire"
 )
 
 const (
@@ -20,30 +21,44 @@ const (
 // A puller asks for messages of a consumer and gets them on one subscription.
 // How many are on their way is always known, so that prefetch is exact.
 type puller struct {
-	nc       *nats.Conn
+	conn     *wire.Conn
 	subject  string // where requests go
 	inbox    string
 	maxBytes int // of one request; 0 for no limit
-	sub      *nats.Subscription
-	messages chan *nats.Msg
-	wanted   int // requested, and neither delivered nor given up by the server
+	sub      *wire.Subscription
+	messages chan wire.Message
+	lost     chan struct{} // says that the connection was lost
+	wanted   int           // requested, and neither delivered nor given up by the server
 }
 
-// newPuller subscribes. The channel has room for most messages that can be on
+// puller subscribes. The channel has room for most messages that can be on
 // their way, and for what the server says about requests.
-func newPuller(nc *nats.Conn, stream, consumer string, most int) (*puller, error) {
+func (l *Log) puller(stream, consumer string, most int) *puller {
 	p := &puller{
-		nc: nc, subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer,
-		inbox: nc.NewInbox(), messages: make(chan *nats.Msg, 2*most+64),
+		conn: l.conn, subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer, inbox: l.nc.NewInbox(),
+		messages: make(chan wire.Message, 2*most+64), lost: make(chan struct{}, 1),
 	}
-	var err error
-	if p.sub, err = nc.ChanSubscribe(p.inbox, p.messages); err != nil {
-		return nil, err
-	}
-	return p, nil
+	p.sub = l.conn.Subscribe(p.inbox, p.take, p.disconnected)
+	return p
 }
 
-func (p *puller) close() { _ = p.sub.Unsubscribe() } // fails only on a closed connection
+func (p *puller) close() { p.sub.Unsubscribe() }
+
+// take keeps a message until it is asked for. More than was asked for is left
+// out: a consumer hands it out again, and who follows finds the gap.
+func (p *puller) take(f *wire.Frame) {
+	select {
+	case p.messages <- f.Message():
+	default:
+	}
+}
+
+func (p *puller) disconnected() {
+	select {
+	case p.lost <- struct{}{}:
+	default:
+	}
+}
 
 // request asks for n more messages.
 func (p *puller) request(n int) error {
@@ -51,7 +66,7 @@ func (p *puller) request(n int) error {
 	if p.maxBytes > 0 {
 		body = fmt.Appendf(body, `,"max_bytes":%d`, p.maxBytes)
 	}
-	if err := p.nc.PublishRequest(p.subject, p.inbox, append(body, '}')); err != nil {
+	if err := p.conn.Publish(&wire.Outgoing{Subject: p.subject, Reply: p.inbox, Data: append(body, '}')}); err != nil {
 		return err
 	}
 	p.wanted += n
@@ -71,16 +86,17 @@ const (
 // look tells messages from what the server says about requests, and counts.
 // Only the server sets the reply subject of a message, so that no publisher
 // can make its message pass for the server's word.
-func (p *puller) look(m *nats.Msg) (s sign, what string) {
+func (p *puller) look(m *wire.Message) (s sign, what string) {
 	if m.Reply != "" && strings.HasPrefix(m.Reply, "$JS.ACK.") {
 		p.wanted = max(0, p.wanted-1)
 		return isMessage, ""
 	}
-	status, what := m.Header.Get("Status"), m.Header.Get("Description")
+	header, _ := events.ParseHeader(m.Header) // none has no status
+	status, what := header.Get("Status"), header.Get("Description")
 	if status == "100" {
 		return isHeartbeat, what
 	}
-	if pending, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages")); err == nil && (status == "408" || status == "409") {
+	if pending, err := strconv.Atoi(header.Get("Nats-Pending-Messages")); err == nil && (status == "408" || status == "409") {
 		p.wanted = max(0, p.wanted-pending)
 		return isEnd, what
 	}

@@ -159,13 +159,10 @@ func (l *Log) last(ctx context.Context, document events.DocumentID, subject stri
 	if err != nil {
 		return events.Event{}, err
 	}
-	header, err := parseHeader(msg.Header)
-	if err != nil {
-		header = nil // Decode then says what the slot holds no event
-	}
-	e, err := events.Decode(msg.Subject, header, msg.Data)
+	m := stored(msg.Subject, string(msg.Header), msg.Data)
+	e, err := events.Decode(m.Subject, m.Header, m.Data)
 	e.Position, e.At = events.Position{Shard: shard, Seq: msg.Seq}, msg.Time
-	return events.Guarded(l.guard, e, err, events.Message{Subject: msg.Subject, Header: header, Data: msg.Data})
+	return events.Guarded(l.guard, e, err, m)
 }
 
 // opened returns an event with its data opened, and why it is none.
@@ -252,11 +249,4 @@ func ask(ctx context.Context, nc *nats.Conn, verb string, request []byte, answer
 		return fmt.Errorf("%s: %w", verb, err)
 	}
 	return nil
-}
-
-func parseHeader(raw []byte) (nats.Header, error) {
-	if len(raw) == 0 {
-		return nil, nil
-	}
-	return nats.DecodeHeadersMsg(raw)
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -44,8 +41,7 @@ func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event
 		}
 		batch[i] = w
 	}
-	batch[0].msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(tip, 10)}
-	batch[0].msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{documentSubject(list[0].Slot.Document)}
+	batch[0].expect(tip, documentSubject(list[0].Slot.Document))
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		_, err := l.publishAtomically(ctx, batch)
 		if err == nil {

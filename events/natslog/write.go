@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/docsaga/docsaga/events"
+	"github.com/docsaga/docsaga/events/natslog/wire"
 )
 
 // Write writes e into its slot and returns it as stored. If the slot holds an
@@ -96,9 +97,8 @@ func (l *Log) sign(e *events.Event, data []byte) error {
 type write struct {
 	shard  int
 	unique string // subject, or pattern, that must hold nothing yet
-	msg    nats.Msg
-	header events.HeaderBuffer
-	size   int
+	msg    wire.Outgoing
+	header []byte
 	turn   chan turn
 }
 
@@ -109,22 +109,31 @@ func (l *Log) newWrite(e *events.Event, data []byte) *write {
 		w = &write{turn: make(chan turn, 1)}
 	}
 	w.shard = events.Shard(e.Slot.Document, l.conf.Shards)
-	subject, header := w.header.Fill(e)
-	w.msg = nats.Msg{Subject: subject, Header: header, Data: data}
-	w.unique = subject
+	subject := e.Slot.Subject()
+	w.unique, w.header = subject, e.AppendHeader(w.header[:0])
+	w.msg = wire.Outgoing{Subject: subject, Data: data}
 	switch {
 	case e.Slot.Kind == events.Submitted:
 		w.unique = submissionSubject(e.Slot.Document)
 	case endsCompleted(e):
 		w.unique = e.Slot.Of(events.Cancel).Subject()
 	}
-	if w.unique != w.msg.Subject {
-		w.msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{"0"}
-		w.msg.Header[jetstream.ExpectedLastSubjSeqSubjHeader] = []string{w.unique}
+	if w.unique != subject {
+		w.expect(0, w.unique)
 	}
-	w.size = len(data) + 1024
+	w.msg.Header[0] = w.header
 	return w
 }
+
+// expect lets the write be refused unless the last message on a subject, or on
+// a pattern, has this sequence.
+func (w *write) expect(seq uint64, subject string) {
+	w.header = fmt.Appendf(w.header, "%s: %d\r\n%s: %s\r\n",
+		jetstream.ExpectedLastSubjSeqHeader, seq, jetstream.ExpectedLastSubjSeqSubjHeader, subject)
+	w.msg.Header[0] = w.header
+}
+
+func (w *write) size() int { return len(w.msg.Subject) + len(w.header) + len(w.msg.Data) + 256 }
 
 // publish writes once. Its error is to be looked at by isTaken and isTemporary.
 func (l *Log) publish(ctx context.Context, w *write) (seq uint64, err error) {

@@ -136,10 +136,10 @@ func TestTheLargestDataFitsSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := events.Decode(e.Slot.Subject(), e.Header(), stored); err != nil {
+	if _, err := events.Decode(e.Slot.Subject(), e.HeaderLines(), stored); err != nil {
 		t.Errorf("%d bytes sealed: %v", len(stored), err)
 	}
-	if _, err := events.Decode(e.Slot.Subject(), e.Header(), append(stored, make([]byte, events.MaxSealed)...)); !errors.Is(err, events.ErrBadEvent) {
+	if _, err := events.Decode(e.Slot.Subject(), e.HeaderLines(), append(stored, make([]byte, events.MaxSealed)...)); !errors.Is(err, events.ErrBadEvent) {
 		t.Errorf("more than may be: %v, want ErrBadEvent", err)
 	}
 }

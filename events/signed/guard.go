@@ -42,7 +42,7 @@ func (g *Guard) Sign(e *events.Event) error {
 		return nil
 	}
 	e.Signature = ""
-	payload, err := material(attributes(e, e.Header()), e.Data, extensions())
+	payload, err := material(attributes(e, e.HeaderLines()), e.Data, extensions())
 	if err != nil {
 		return fmt.Errorf("signed: %s: %w", e.ID(), err)
 	}

@@ -47,7 +47,7 @@ func material(attribute func(name string) string, data []byte, extensions []stri
 
 // attributes returns what gives the attributes of an event that is, or will
 // be, stored with these headers.
-func attributes(e *events.Event, h events.Header) func(string) string {
+func attributes(e *events.Event, h events.HeaderLines) func(string) string {
 	return func(name string) string {
 		switch name {
 		case "source":
@@ -57,16 +57,13 @@ func attributes(e *events.Event, h events.Header) func(string) string {
 		case "sagaversion":
 			return strconv.Itoa(e.Slot.Version)
 		}
-		v := h["ce-"+name]
-		if len(v) == 0 {
-			return ""
-		}
-		if strings.Contains(v[0], "%") {
-			if decoded, err := url.PathUnescape(v[0]); err == nil {
+		value := h.Get("ce-" + name)
+		if strings.Contains(value, "%") {
+			if decoded, err := url.PathUnescape(value); err == nil {
 				return decoded
 			}
 		}
-		return v[0]
+		return value
 	}
 }
 

@@ -13,7 +13,7 @@ type Message struct {
 	Shard   int
 	Seq     uint64
 	Subject string
-	Header  events.Header
+	Header  events.HeaderLines
 	At      time.Time
 	// Unsigned says that readers refuse it, for it is not signed as it must be.
 	Unsigned bool
@@ -271,7 +271,7 @@ func (c *Checker) archived(id events.DocumentID) bool {
 
 func (c *Checker) event(m *Message, slot events.Slot) event {
 	e := event{seq: m.Seq, ref: reference{c.step(slot.Step), uint16(slot.Visit), slot.Kind, uint8(slot.Again)}} //nolint:gosec // ParseSubject bounds them
-	switch source := header(m, "ce-source"); {
+	switch source := m.Header.Get("ce-source"); {
 	case source == events.SourceCoordinator, strings.HasPrefix(source, events.SourceNotices), strings.HasPrefix(source, events.SourceTimers):
 		e.writer = coordinator // what carries messages and starts documents stands beside one
 	case source == events.SourceOperator:
@@ -281,11 +281,11 @@ func (c *Checker) event(m *Message, slot events.Slot) event {
 	if m.Unsigned {
 		c.report.Unsigned++
 	}
-	if e.result, ok = result(slot, header(m, "ce-type")); !ok || m.Unsigned || header(m, "ce-specversion") != "1.0" {
+	if e.result, ok = result(slot, m.Header.Get("ce-type")); !ok || m.Unsigned || m.Header.Get("ce-specversion") != "1.0" {
 		c.report.Malformed++
 		e.result = events.Failed // as all readers take it
 	}
-	cause := header(m, "ce-causationid")
+	cause := m.Header.Get("ce-causationid")
 	switch {
 	case cause == "":
 		e.caused = unnamed
@@ -321,13 +321,6 @@ func (c *Checker) step(id events.StepID) uint32 {
 		c.names = append(c.names, id)
 	}
 	return n
-}
-
-func header(m *Message, name string) string {
-	if v := m.Header[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
 }
 
 // result reads what an event decides from its type, docsaga.<step>.<word>.

@@ -1,0 +1,346 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	// most is how many bytes may wait to be written; who publishes more waits.
+	most = 8 << 20
+	// unanswered is how many pings may be without an answer before the
+	// connection is given up.
+	unanswered = 2
+
+	firstBackoff = 50 * time.Millisecond
+	lastBackoff  = 2 * time.Second
+)
+
+// errStale reports a server that does not answer.
+var errStale = errors.New("the server does not answer")
+
+// A Conn is a connection beside a nats.Conn. Its methods may be called at once.
+type Conn struct {
+	nc     *nats.Conn
+	log    *slog.Logger
+	closed chan nats.Status // tells that nc is closed
+	wake   chan struct{}    // there is something to write
+
+	mu         sync.Mutex
+	room       *sync.Cond // bytes were written, or never will be
+	up         bool       // out is written to a server
+	ended      bool
+	out        []byte
+	maxPayload int
+	pings      int // without an answer
+
+	subsMu sync.RWMutex
+	subs   map[uint64]*Subscription
+	last   uint64 // of their numbers
+}
+
+// A Subscription gets messages until it is unsubscribed.
+type Subscription struct {
+	c       *Conn
+	sid     uint64
+	subject string
+	take    func(*Frame)
+	lost    func()
+}
+
+// Open connects to the server that nc is connected to. The connection ends
+// when nc is closed.
+func Open(nc *nats.Conn, log *slog.Logger) (*Conn, error) {
+	c := &Conn{
+		nc: nc, log: log, closed: nc.StatusChanged(nats.CLOSED), wake: make(chan struct{}, 1),
+		subs: make(map[uint64]*Subscription),
+	}
+	c.room = sync.NewCond(&c.mu)
+	s, err := dial(nc)
+	if err != nil {
+		nc.RemoveStatusListener(c.closed)
+		return nil, err
+	}
+	c.begin(s)
+	go c.run(s) // until nc is closed, as the goroutines of nc itself
+	return c, nil
+}
+
+// Subscribe calls take for each message on a subject, one after another; take
+// must not block. It calls lost, if a connection was lost, before there is a
+// new one that can be published on; lost must neither block nor unsubscribe.
+func (c *Conn) Subscribe(subject string, take func(*Frame), lost func()) *Subscription {
+	s := &Subscription{c: c, subject: subject, take: take, lost: lost}
+	c.subsMu.Lock()
+	defer c.subsMu.Unlock()
+	c.last++
+	s.sid = c.last
+	c.subs[s.sid] = s
+	c.say(s.line()) // with the lock, so that a new connection has it once
+	return s
+}
+
+func (s *Subscription) line() string {
+	return "SUB " + s.subject + " " + strconv.FormatUint(s.sid, 10) + "\r\n"
+}
+
+// Unsubscribe ends the subscription. A call of take may still be under way.
+func (s *Subscription) Unsubscribe() {
+	s.c.subsMu.Lock()
+	defer s.c.subsMu.Unlock()
+	delete(s.c.subs, s.sid)
+	s.c.say("UNSUB " + strconv.FormatUint(s.sid, 10) + "\r\n")
+}
+
+// say sends a line, if there is a connection; a new one says what it must anew.
+func (c *Conn) say(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.up {
+		c.out = append(c.out, line...)
+		c.wakeUp()
+	}
+}
+
+// An Outgoing is a message to be published.
+type Outgoing struct {
+	Subject string
+	Reply   string // or empty
+	// Header holds lines that each end in CR LF, in parts as they come; all of
+	// them empty for no header.
+	Header [2][]byte
+	Data   []byte
+}
+
+const (
+	headerBegin = "NATS/1.0\r\n"
+	headerEnd   = "\r\n"
+)
+
+// Publish sends a message. It is on its way then, and may get lost with the
+// connection. The error is [nats.ErrDisconnected], [nats.ErrConnectionClosed] or
+// [nats.ErrMaxPayload]. The caller may use the message's memory again.
+func (c *Conn) Publish(m *Outgoing) error {
+	header := len(m.Header[0]) + len(m.Header[1])
+	if header > 0 {
+		header += len(headerBegin) + len(headerEnd)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.up && len(c.out) > most {
+		c.room.Wait()
+	}
+	switch {
+	case c.ended:
+		return nats.ErrConnectionClosed
+	case !c.up:
+		return nats.ErrDisconnected
+	case header+len(m.Data) > c.maxPayload:
+		return nats.ErrMaxPayload
+	}
+	c.out = m.append(c.out, header)
+	c.wakeUp()
+	return nil
+}
+
+// append appends
+//
+//	PUB <subject> [reply] <size>
+//	HPUB <subject> [reply] <size of the header> <size of both>
+//
+// and what follows the line.
+func (m *Outgoing) append(b []byte, header int) []byte {
+	if header > 0 {
+		b = append(b, 'H')
+	}
+	b = append(append(b, "PUB "...), m.Subject...)
+	if m.Reply != "" {
+		b = append(append(b, ' '), m.Reply...)
+	}
+	if header > 0 {
+		b = strconv.AppendInt(append(b, ' '), int64(header), 10)
+	}
+	b = strconv.AppendInt(append(b, ' '), int64(header+len(m.Data)), 10)
+	b = append(b, "\r\n"...)
+	if header > 0 {
+		b = append(append(append(append(b, headerBegin...), m.Header[0]...), m.Header[1]...), headerEnd...)
+	}
+	return append(append(b, m.Data...), "\r\n"...)
+}
+
+// wakeUp makes the writer write. The caller holds mu.
+func (c *Conn) wakeUp() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps the connection up until nc is closed.
+func (c *Conn) run(s *session) {
+	defer c.nc.RemoveStatusListener(c.closed)
+	for s != nil {
+		err := c.serve(s)
+		c.end(false)
+		c.log.Debug("wire: disconnected", "error", err)
+		s = c.again()
+	}
+	c.end(true)
+}
+
+// again connects again; nil if nc is closed.
+func (c *Conn) again() *session {
+	timer := time.NewTimer(firstBackoff)
+	defer timer.Stop()
+	for backoff := firstBackoff; !c.nc.IsClosed(); backoff = min(2*backoff, lastBackoff) {
+		select {
+		case <-timer.C:
+		case <-c.closed:
+			return nil
+		}
+		s, err := dial(c.nc)
+		if err == nil {
+			c.begin(s)
+			return s
+		}
+		if !errors.Is(err, nats.ErrDisconnected) {
+			c.log.Error("wire: cannot connect again", "error", err)
+		}
+		timer.Reset(backoff)
+	}
+	return nil
+}
+
+// begin takes a new connection into use.
+func (c *Conn) begin(s *session) {
+	c.subsMu.RLock()
+	defer c.subsMu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up, c.pings, c.maxPayload = true, 0, s.maxPayload
+	c.out = c.out[:0]
+	for _, sub := range c.subs {
+		c.out = append(c.out, sub.line()...)
+	}
+	c.wakeUp()
+}
+
+// end gives up a connection: what waits is lost.
+func (c *Conn) end(forEver bool) {
+	c.mu.Lock()
+	c.up, c.ended = false, forEver
+	c.room.Broadcast()
+	c.mu.Unlock()
+	c.subsMu.RLock()
+	defer c.subsMu.RUnlock()
+	for _, sub := range c.subs {
+		if sub.lost != nil {
+			sub.lost()
+		}
+	}
+}
+
+// serve reads and writes until the connection is lost, and returns why.
+func (c *Conn) serve(s *session) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer s.conn.Close() //nolint:errcheck // it is lost
+	failed, stop := make(chan error, 2), make(chan struct{})
+	defer close(stop)
+	wg.Go(func() { failed <- c.read(s.frames) })
+	wg.Go(func() { failed <- c.write(s.conn, stop) })
+	every := c.nc.Opts.PingInterval
+	if every <= 0 {
+		every = nats.DefaultPingInterval
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-c.closed:
+			return nats.ErrConnectionClosed
+		case <-tick.C:
+			if !c.ping() {
+				return errStale
+			}
+		}
+	}
+}
+
+// ping asks the server whether it is there. It reports whether it was, lately.
+func (c *Conn) ping() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pings >= unanswered {
+		return false
+	}
+	c.pings++
+	c.out = append(c.out, "PING\r\n"...)
+	c.wakeUp()
+	return true
+}
+
+func (c *Conn) write(conn net.Conn, stop <-chan struct{}) error {
+	var batch []byte
+	for {
+		select {
+		case <-c.wake:
+		case <-stop:
+			return nil
+		}
+		c.mu.Lock()
+		c.out, batch = batch[:0], c.out
+		c.room.Broadcast()
+		c.mu.Unlock()
+		if len(batch) == 0 {
+			continue // what there was belonged to the connection before
+		}
+		if _, err := conn.Write(batch); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		if cap(batch) > most/4 {
+			batch = nil
+		}
+	}
+}
+
+func (c *Conn) read(frames *frameReader) error {
+	var f Frame
+	for {
+		op, err := frames.next(&f)
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		switch op {
+		case opMessage:
+			c.subsMu.RLock()
+			s := c.subs[f.sid]
+			c.subsMu.RUnlock()
+			if s != nil {
+				s.take(&f)
+			}
+		case opPing:
+			c.say("PONG\r\n")
+		case opPong:
+			c.mu.Lock()
+			c.pings = 0
+			c.mu.Unlock()
+		case opError:
+			if what := string(f.line); !strings.Contains(strings.ToLower(what), "permissions violation") {
+				return fmt.Errorf("the server says %s", what)
+			}
+			c.log.Error("wire: permission denied", "error", string(f.line))
+		case opInfo, opOK:
+		}
+	}
+}
