@@ -66,13 +66,11 @@ func (c *cues) run(ctx context.Context) error {
 		timer.Reset(silence)
 		select {
 		case m := <-p.messages:
-			var s sign
-			if s, why = p.look(&m); s == isMessage {
-				if !c.hand(ctx, &m) {
-					return nil
-				}
+			var lost, more bool
+			if lost, why, more = c.take(ctx, p, &m); !more {
+				return nil
 			}
-			if s != isLost {
+			if !lost {
 				continue
 			}
 		case <-c.freed:
@@ -89,6 +87,32 @@ func (c *cues) run(ctx context.Context) error {
 		}
 		if err := c.again(ctx, p, why); err != nil {
 			return err
+		}
+	}
+}
+
+// atOnce is how many messages are taken before the consumer is asked for more.
+const atOnce = 32
+
+// take gives the caller m and what has come besides it.
+func (c *cues) take(ctx context.Context, p *puller, m *wire.Message) (lost bool, why string, more bool) {
+	for taken := 1; ; taken++ {
+		switch s, what := p.look(m); s {
+		case isMessage:
+			if !c.hand(ctx, m) {
+				return false, "", false
+			}
+		case isLost:
+			return true, what, true
+		case isHeartbeat, isEnd:
+		}
+		if taken == atOnce {
+			return false, "", true
+		}
+		select {
+		case *m = <-p.messages:
+		default:
+			return false, "", true
 		}
 	}
 }
@@ -204,7 +228,7 @@ func (r *receipt) end(word string) error {
 }
 
 func (r *receipt) answer(word string) error {
-	if err := r.c.l.conn.Publish(&wire.Outgoing{Subject: r.to, Data: []byte(word)}); err != nil {
+	if err := r.c.l.conn.PublishSoon(&wire.Outgoing{Subject: r.to, Data: []byte(word)}); err != nil {
 		return fmt.Errorf("natslog: answer %s to %s: %w", word[:4], r.of, err)
 	}
 	return nil

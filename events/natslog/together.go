@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/docsaga/docsaga/events"
@@ -32,7 +31,6 @@ func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event
 	if err := checkTogether(list); err != nil {
 		return err
 	}
-	list = slices.Clone(list) // signatures are set in it
 	batch := make([]*write, len(list))
 	for i := range list {
 		w, err := l.prepared(ctx, &list[i])
@@ -48,9 +46,10 @@ func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event
 			return nil
 		}
 		if isTaken(err) {
-			standing, readErr := l.standing(ctx, &list[0])
+			first := &batch[0].event // as it was to be written
+			standing, readErr := l.standing(ctx, first)
 			if readErr == nil {
-				if _, err := judge(&list[0], standing, nil); err == nil {
+				if _, err := judge(first, standing, nil); err == nil {
 					return nil
 				}
 			}
@@ -67,20 +66,14 @@ func (l *Log) WriteTogether(ctx context.Context, tip uint64, list []events.Event
 
 // prepared returns a write of an event as the log is to hold it.
 func (l *Log) prepared(ctx context.Context, e *events.Event) (*write, error) {
-	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+	w := &write{event: *e}
+	w.event.Time = w.event.Time.UTC().Truncate(time.Millisecond)
 	if l.check != nil {
-		if err := l.check(e); err != nil {
+		if err := l.check(&w.event); err != nil {
 			return nil, fmt.Errorf("%w: %w", err, events.ErrBadEvent)
 		}
 	}
-	data, err := l.sealed(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.sign(e, data); err != nil {
-		return nil, err
-	}
-	return l.newWrite(e, data), nil
+	return w, l.prepare(ctx, w)
 }
 
 // checkTogether refuses what cannot be one batch.

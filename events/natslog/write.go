@@ -31,52 +31,57 @@ import (
 // As long as ctx allows, Write tries again when the server does not answer.
 // It sets At only if it had to read the slot.
 func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
-	if err := e.Check(); err != nil {
+	w, ok := l.writes.Get().(*write)
+	if !ok {
+		w = &write{turn: make(chan turn, 1)}
+	}
+	w.event = e
+	stored, err := l.write(ctx, w)
+	if ctx.Err() == nil { // or another writer may be about to publish it
+		w.event, w.msg.Data = events.Event{}, nil
+		l.writes.Put(w)
+	}
+	return stored, err
+}
+
+func (l *Log) write(ctx context.Context, w *write) (events.Event, error) {
+	if err := w.event.Check(); err != nil {
 		return events.Event{}, fmt.Errorf("natslog: write: %w", err)
 	}
 	if l.check != nil {
-		if err := l.check(&e); err != nil {
+		if err := l.check(&w.event); err != nil {
 			return events.Event{}, fmt.Errorf("natslog: write: %w: %w", err, events.ErrBadEvent)
 		}
 	}
 	if ctx.Err() != nil {
-		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), context.Cause(ctx))
+		return events.Event{}, fmt.Errorf("natslog: write %s: %w", w.event.ID(), context.Cause(ctx))
 	}
-	data, err := l.sealed(ctx, &e)
-	if err != nil {
-		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
+	if err := l.prepare(ctx, w); err != nil {
+		return events.Event{}, fmt.Errorf("natslog: write %s: %w", w.event.ID(), err)
 	}
-	if err := l.sign(&e, data); err != nil {
-		return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
-	}
-	w := l.newWrite(&e, data)
-	defer func() {
-		if ctx.Err() == nil { // or another writer may be about to publish it
-			l.writes.Put(w)
-		}
-	}()
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		seq, err := l.publish(ctx, w)
 		if err == nil {
+			e := w.event
 			e.Position, e.At = events.Position{Shard: w.shard, Seq: seq}, time.Time{}
 			e.Time = e.Time.UTC().Truncate(time.Millisecond)
 			return e, nil
 		}
 		if isTaken(err) {
-			standing, readErr := l.standing(ctx, &e)
+			standing, readErr := l.standing(ctx, &w.event)
 			if readErr == nil || errors.Is(readErr, events.ErrBadEvent) {
-				return judge(&e, standing, readErr)
+				return judge(&w.event, standing, readErr)
 			}
 			// Not there: the store has failed, or, on a cluster, another's
 			// write is under way but not yet decided.
 			if !errors.Is(readErr, events.ErrNotFound) && !isTemporary(readErr) {
-				return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), readErr)
+				return events.Event{}, fmt.Errorf("natslog: write %s: %w", w.event.ID(), readErr)
 			}
 		} else if !isTemporary(err) {
-			return events.Event{}, fmt.Errorf("natslog: write %s: %w", e.ID(), err)
+			return events.Event{}, fmt.Errorf("natslog: write %s: %w", w.event.ID(), err)
 		}
 		if ctxErr := pause(ctx, backoff); ctxErr != nil {
-			return events.Event{}, fmt.Errorf("natslog: write %s: %w (last answer: %w)", e.ID(), ctxErr, err)
+			return events.Event{}, fmt.Errorf("natslog: write %s: %w (last answer: %w)", w.event.ID(), ctxErr, err)
 		}
 	}
 }
@@ -95,6 +100,7 @@ func (l *Log) sign(e *events.Event, data []byte) error {
 
 // A write is an event on its way to its slot.
 type write struct {
+	event  events.Event
 	shard  int
 	unique string // subject, or pattern, that must hold nothing yet
 	msg    wire.Outgoing
@@ -102,11 +108,15 @@ type write struct {
 	turn   chan turn
 }
 
-// newWrite returns a write of e with its data as the log is to hold it.
-func (l *Log) newWrite(e *events.Event, data []byte) *write {
-	w, ok := l.writes.Get().(*write)
-	if !ok {
-		w = &write{turn: make(chan turn, 1)}
+// prepare makes the message of a write's event, as the log is to hold it.
+func (l *Log) prepare(ctx context.Context, w *write) error {
+	e := &w.event
+	data, err := l.sealed(ctx, e)
+	if err != nil {
+		return err
+	}
+	if err := l.sign(e, data); err != nil {
+		return err
 	}
 	w.shard = events.Shard(e.Slot.Document, l.conf.Shards)
 	subject := e.Slot.Subject()
@@ -122,7 +132,7 @@ func (l *Log) newWrite(e *events.Event, data []byte) *write {
 		w.expect(0, w.unique)
 	}
 	w.msg.Header[0] = w.header
-	return w
+	return nil
 }
 
 // expect lets the write be refused unless the last message on a subject, or on

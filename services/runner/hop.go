@@ -50,7 +50,7 @@ func (r *Runner) jobs(ctx context.Context, d *saga.Definition, e *events.Event, 
 
 // opened returns the visits of this service among those that the cue has opened.
 func (r *Runner) opened(base job, after *saga.State, opened []saga.Opening) ([]job, error) {
-	var jobs []job
+	jobs := make([]job, 0, len(opened))
 	for _, o := range opened {
 		if node := &base.definition.Nodes[o.Node]; node.Service == r.service {
 			j := base

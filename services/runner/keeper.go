@@ -26,8 +26,8 @@ type keeper struct {
 
 // A call is a handler at work.
 type call struct {
-	slot  string    // of the visit's outcome, or of the undone; empty while there is none
-	until time.Time // when it should have returned
+	slot  *events.Slot // of the visit's outcome, or of the undone; nil while there is none
+	until time.Time    // when it should have returned
 }
 
 // keepEvery must be well below the ack wait of the queues.
@@ -57,14 +57,11 @@ func (k *keeper) holds(d *events.Delivery) bool {
 	return held
 }
 
-// begin notes that a handler is at work on a delivery, until the returned
-// function is called.
-func (k *keeper) begin(d *events.Delivery, c call) (end func()) {
-	k.note(d, c)
-	return func() { k.note(d, call{}) }
-}
+// end notes that no handler is at work on a delivery any more.
+func (k *keeper) end(d *events.Delivery) { k.begin(d, call{}) }
 
-func (k *keeper) note(d *events.Delivery, c call) {
+// begin notes that a handler is at work on a delivery.
+func (k *keeper) begin(d *events.Delivery, c call) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if _, held := k.held[d]; held {
@@ -79,7 +76,7 @@ func (k *keeper) overdue(now time.Time) (late map[*events.Delivery]call, all int
 	defer k.mu.Unlock()
 	late = make(map[*events.Delivery]call)
 	for d, c := range k.held {
-		if c.slot != "" && now.After(c.until) {
+		if c.slot != nil && now.After(c.until) {
 			late[d], k.stuck[d] = c, c
 			delete(k.held, d)
 		}
@@ -135,7 +132,7 @@ func (r *Runner) giveUp() error {
 	late, all := r.keeper.overdue(time.Now())
 	for d, c := range late {
 		r.conf.Logger.Error("handler does not return; its worker is lost, and another gets the visit",
-			"slot", c.slot, "attempt", d.Attempt, "lost workers", all, "of", r.conf.Concurrency)
+			"slot", c.slot.ID(), "attempt", d.Attempt, "lost workers", all, "of", r.conf.Concurrency)
 		if err := d.Nak(r.pause(d.Attempt)); err != nil {
 			r.conf.Logger.Warn("give back", "event", d.Event.ID(), "error", err)
 		}

@@ -102,6 +102,7 @@ func orDefault[T comparable](v, otherwise T) T {
 // its handler, and writes what became of it.
 type Runner struct {
 	service     string
+	source      string // of its events
 	handler     Handler
 	log         Log
 	definitions Definitions
@@ -125,7 +126,7 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 	}
 	conf.Logger = conf.Logger.With("service", service)
 	return &Runner{
-		service: service, handler: h, log: log, definitions: definitions, conf: conf,
+		service: service, source: events.SourceService(service), handler: h, log: log, definitions: definitions, conf: conf,
 		worker: writer.New(), keeper: keeper{held: make(map[*events.Delivery]call), stuck: make(map[*events.Delivery]call)},
 		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery, 2*log.Shards()*conf.Concurrency)},
 	}, nil

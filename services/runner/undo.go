@@ -11,7 +11,7 @@ import (
 )
 
 // lost deals with a slot that another attempt has written.
-func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error {
+func (r *Runner) lost(ctx context.Context, j *job, standing *events.Event) error {
 	if err := r.takeBack(ctx, j, standing); err != nil {
 		return err
 	}
@@ -23,9 +23,9 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 	if err != nil {
 		return err
 	}
-	for _, other := range jobs {
-		if other.node == j.node {
-			other = other.of(j.delivery)
+	for i := range jobs {
+		if other := &jobs[i]; other.node == j.node {
+			other.of(j.delivery)
 			other.attempt, other.handed, other.again = j.attempt, j.handed, j.again
 			_, err := r.do(ctx, other)
 			return err
@@ -38,7 +38,7 @@ func (r *Runner) lost(ctx context.Context, j job, standing *events.Event) error 
 // no success, or one that is to be undone: the document went another way. It is
 // tried as often as an undo may be; nobody waits for it, and if the document
 // stops, the undo is commanded all the same.
-func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) error {
+func (r *Runner) takeBack(ctx context.Context, j *job, standing *events.Event) error {
 	if j.node.Undo == nil || j.node.Undo.Service != r.service {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (r *Runner) takeBack(ctx context.Context, j job, standing *events.Event) er
 	if data, err := events.ParseData(standing.Data); err == nil && standing.Result == events.Completed {
 		visit.Output = data.Output
 	}
-	ctx, span := r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Undo))
+	ctx, span := r.conf.Tracer.Start(ctx, r.traced(j, tracing.Undo))
 	if err := r.callUndo(ctx, j, visit); err != nil {
 		span.End(tracing.Again, codeOf(err))
 		return fmt.Errorf("runner: undo after %s was %s: %w", j.slot.ID(), standing.Result, err)
@@ -85,8 +85,8 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 			return err
 		}
 	}
-	j := job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, delivery: d, attempt: d.Attempt, unread: d.Bad}
-	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Undo))
+	j := &job{definition: definition, node: &definition.Nodes[node], slot: slot, cue: e, delivery: d, attempt: d.Attempt, unread: d.Bad}
+	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(j, tracing.Undo))
 	result, answer := events.Completed, events.RawData{}
 	switch most := 2 * r.retries(j.node); {
 	case d.Attempt > r.undoBound(j.node):
@@ -106,7 +106,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 		j.span.End(tracing.Again, CodeError)
 		return fmt.Errorf("runner: %s: %w", slot.ID(), err)
 	}
-	_, err = r.log.Write(ctx, r.event(&j, result, raw))
+	_, err = r.log.Write(ctx, r.event(j, result, raw))
 	j.ended(result, answer.Error, err)
 	if err != nil && !errors.Is(err, events.ErrTaken) {
 		return fmt.Errorf("runner: %w", err)
@@ -115,7 +115,7 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 }
 
 // undoCommanded calls the handler with what the command carries.
-func (r *Runner) undoCommanded(ctx context.Context, j job) error {
+func (r *Runner) undoCommanded(ctx context.Context, j *job) error {
 	data, err := events.ParseData(j.cue.Data)
 	if err == nil {
 		err = j.unread
@@ -135,10 +135,11 @@ func (r *Runner) undoCommanded(ctx context.Context, j job) error {
 	return r.callUndo(ctx, j, visit)
 }
 
-func (r *Runner) callUndo(ctx context.Context, j job, v Visit) (err error) {
+func (r *Runner) callUndo(ctx context.Context, j *job, v Visit) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.conf.Timeout)
 	defer cancel()
-	defer r.begin(j, r.conf.Timeout)()
+	r.begin(j, r.conf.Timeout)
+	defer r.keeper.end(j.delivery)
 	defer r.recovered(&err)
 	return r.handler.Undo(ctx, v)
 }

@@ -23,7 +23,7 @@ const (
 
 // callWrapped runs the handler inside the middlewares. The message's id is
 // that of the visit's slot; what the middlewares return last is the output.
-func (r *Runner) callWrapped(ctx context.Context, j job, v Visit) (json.RawMessage, error) {
+func (r *Runner) callWrapped(ctx context.Context, j *job, v Visit) (json.RawMessage, error) {
 	h := func(msg *message.Message) ([]*message.Message, error) { //nolint:contextcheck // the message carries it, as Watermill wants
 		v.Input = json.RawMessage(msg.Payload)
 		out, err := r.handler.Do(msg.Context(), v)

@@ -91,7 +91,8 @@ func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 func (r *Runner) doAll(ctx context.Context, jobs []job, d *events.Delivery) error {
 	known := false // that nobody has begun the next job
 	for i := range jobs {
-		j := jobs[i].of(d)
+		j := &jobs[i]
+		j.of(d)
 		if i > 0 {
 			j.attempt, j.again = 1, d.Again || d.Attempt > 1
 			j.handed = d.Attempt - r.bound(jobs[0].node)
@@ -113,13 +114,12 @@ func (r *Runner) doAll(ctx context.Context, jobs []job, d *events.Delivery) erro
 	return nil
 }
 
-// of returns the job with what the delivery of its cue says.
-func (j job) of(d *events.Delivery) job {
+// of notes what the delivery of the job's cue says.
+func (j *job) of(d *events.Delivery) {
 	j.delivery, j.attempt, j.handed, j.again = d, d.Attempt, d.Attempt, d.Again
 	if d.Bad != nil { // what it opened is open for all readers, so it must be decided
 		j.unread = d.Bad
 	}
-	return j
 }
 
 // forget lets the handler erase what it keeps of a document.
@@ -143,7 +143,7 @@ func (r *Runner) ended(ctx context.Context, s events.Slot) (bool, error) {
 
 // do does one visit and writes what became of it. It reports whether it found
 // it done.
-func (r *Runner) do(ctx context.Context, j job) (found bool, err error) {
+func (r *Runner) do(ctx context.Context, j *job) (found bool, err error) {
 	if j.attempt > 1 || j.again {
 		if standing, taken, err := r.standing(ctx, j.slot); err != nil {
 			return false, err
@@ -154,7 +154,7 @@ func (r *Runner) do(ctx context.Context, j job) (found bool, err error) {
 			return true, err
 		}
 	}
-	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(&j, tracing.Do))
+	ctx, j.span = r.conf.Tracer.Start(ctx, r.traced(j, tracing.Do))
 	result, data, err := r.attempt(ctx, j)
 	if err == nil {
 		return false, r.write(ctx, j, result, data)
@@ -169,7 +169,7 @@ func (r *Runner) traced(j *job, operation tracing.Operation) tracing.Work {
 }
 
 // attempt does a visit once. After an error it is to be tried again.
-func (r *Runner) attempt(ctx context.Context, j job) (events.Result, events.RawData, error) {
+func (r *Runner) attempt(ctx context.Context, j *job) (events.Result, events.RawData, error) {
 	data := events.RawData{Context: j.context}
 	result := events.Completed
 	visit, err := j.visit()
@@ -207,13 +207,13 @@ func (r *Runner) retries(n *saga.Node) int { return orDefault(n.Retries, r.conf.
 // be read, does not; see [Runner.before].
 func (r *Runner) bound(n *saga.Node) int { return r.retries(n) + r.conf.Crashes }
 
-func (r *Runner) write(ctx context.Context, j job, result events.Result, data events.RawData) error {
+func (r *Runner) write(ctx context.Context, j *job, result events.Result, data events.RawData) error {
 	result, raw, err := fit(result, &data)
 	if err != nil {
 		j.span.End(tracing.Again, CodeError)
 		return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 	}
-	standing, err := r.log.Write(ctx, r.event(&j, result, raw))
+	standing, err := r.log.Write(ctx, r.event(j, result, raw))
 	j.ended(result, data.Error, err)
 	if errors.Is(err, events.ErrTaken) {
 		return r.lost(ctx, j, &standing)
@@ -266,7 +266,7 @@ func fit(result events.Result, data *events.RawData) (events.Result, []byte, err
 
 func (r *Runner) event(j *job, result events.Result, data []byte) events.Event {
 	return events.Event{
-		Slot: j.slot, Result: result, Source: events.SourceService(r.service), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Slot: j.slot, Result: result, Source: r.source, Time: time.Now().UTC().Truncate(time.Millisecond),
 		Cause: j.cue.ID(), Worker: r.nonce(), Trace: j.span.Traceparent(j.cue.Trace), Data: data,
 	}
 }
@@ -275,7 +275,8 @@ func (r *Runner) event(j *job, result events.Result, data []byte) events.Event {
 // too: one that finds its like in the slot has not written it, and what it did
 // may have come after that was undone.
 func (r *Runner) nonce() string {
-	return r.worker + "-" + strconv.FormatUint(r.attempts.Add(1), 36)
+	var room [64]byte
+	return string(strconv.AppendUint(append(append(room[:0], r.worker...), '-'), r.attempts.Add(1), 36))
 }
 
 // visit returns what the handler is given.
@@ -300,14 +301,15 @@ func (j *job) visit() (Visit, error) {
 }
 
 // call runs the handler's Do under its deadline; a panic is an error.
-func (r *Runner) call(ctx context.Context, j job, v Visit) (output json.RawMessage, err error) {
+func (r *Runner) call(ctx context.Context, j *job, v Visit) (output json.RawMessage, err error) {
 	timeout := r.conf.Timeout
 	if t := j.node.Timeout; t > 0 {
 		timeout = min(timeout, t)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	defer r.begin(j, timeout)()
+	r.begin(j, timeout)
+	defer r.keeper.end(j.delivery)
 	defer r.recovered(&err)
 	if len(r.conf.Middleware) > 0 {
 		return r.callWrapped(ctx, j, v)
@@ -319,10 +321,9 @@ func (r *Runner) call(ctx context.Context, j job, v Visit) (output json.RawMessa
 	return marshal(out)
 }
 
-// begin notes that a handler is at work on a job, until the returned function
-// is called.
-func (r *Runner) begin(j job, timeout time.Duration) (end func()) {
-	return r.keeper.begin(j.delivery, call{slot: j.slot.ID(), until: time.Now().Add(timeout + r.conf.Drain)})
+// begin notes that a handler is at work on a job.
+func (r *Runner) begin(j *job, timeout time.Duration) {
+	r.keeper.begin(j.delivery, call{slot: &j.slot, until: time.Now().Add(timeout + r.conf.Drain)})
 }
 
 // mapped returns what the step puts out: what its handler returned or, if the

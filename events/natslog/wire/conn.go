@@ -20,6 +20,9 @@ const (
 	// connection is given up.
 	unanswered = 2
 
+	// soon is how long what is not urgent may wait for more that goes with it.
+	soon = 5 * time.Millisecond
+
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = 2 * time.Second
 )
@@ -40,7 +43,9 @@ type Conn struct {
 	ended      bool
 	out        []byte
 	maxPayload int
-	pings      int // without an answer
+	pings      int         // without an answer
+	later      *time.Timer // writes what is not urgent
+	awaits     bool        // later is running
 
 	subsMu sync.RWMutex
 	subs   map[uint64]*Subscription
@@ -64,6 +69,8 @@ func Open(nc *nats.Conn, log *slog.Logger) (*Conn, error) {
 		subs: make(map[uint64]*Subscription),
 	}
 	c.room = sync.NewCond(&c.mu)
+	c.later = time.AfterFunc(soon, c.hurry)
+	c.later.Stop()
 	s, err := dial(nc)
 	if err != nil {
 		nc.RemoveStatusListener(c.closed)
@@ -128,7 +135,13 @@ const (
 // Publish sends a message. It is on its way then, and may get lost with the
 // connection. The error is [nats.ErrDisconnected], [nats.ErrConnectionClosed] or
 // [nats.ErrMaxPayload]. The caller may use the message's memory again.
-func (c *Conn) Publish(m *Outgoing) error {
+func (c *Conn) Publish(m *Outgoing) error { return c.publish(m, true) }
+
+// PublishSoon is Publish for what is not urgent: it may wait a few milliseconds
+// for something that it is written together with.
+func (c *Conn) PublishSoon(m *Outgoing) error { return c.publish(m, false) }
+
+func (c *Conn) publish(m *Outgoing, urgent bool) error {
 	header := len(m.Header[0]) + len(m.Header[1])
 	if header > 0 {
 		header += len(headerBegin) + len(headerEnd)
@@ -147,8 +160,21 @@ func (c *Conn) Publish(m *Outgoing) error {
 		return nats.ErrMaxPayload
 	}
 	c.out = m.append(c.out, header)
-	c.wakeUp()
+	if urgent {
+		c.wakeUp()
+	} else if !c.awaits {
+		c.awaits = true
+		c.later.Reset(soon)
+	}
 	return nil
+}
+
+// hurry writes what has waited.
+func (c *Conn) hurry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awaits = false
+	c.wakeUp()
 }
 
 // append appends
