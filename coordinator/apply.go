@@ -61,8 +61,12 @@ func (c *Coordinator) Apply(ctx context.Context, number int, batch []events.Deli
 func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Delivery) ([]task, []Touch, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	touched := make([]events.DocumentID, 0, len(batch))
-	docs := make(map[events.DocumentID]*document, len(batch))
+	touched := make([]*document, 0, len(batch))
+	defer func() {
+		for _, doc := range touched {
+			doc.touched = false
+		}
+	}()
 	for i := range batch {
 		seq := batch[i].Event.Position.Seq
 		if seq <= s.seq {
@@ -77,9 +81,9 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 			if err != nil {
 				return nil, nil, err
 			}
-			if doc != nil {
-				touched = append(touched, e.Slot.Document)
-				docs[e.Slot.Document] = doc
+			if doc != nil && !doc.touched {
+				doc.touched = true
+				touched = append(touched, doc)
 			}
 		}
 		s.seq = seq
@@ -95,7 +99,7 @@ func (c *Coordinator) fold(ctx context.Context, s *shard, batch []events.Deliver
 	if c.conf.Tracer.On() {
 		trace(tasks, batch)
 	}
-	return tasks, c.touched(docs), nil
+	return tasks, c.touched(touched), nil
 }
 
 // trace notes to which traces tasks belong whose causes are in a batch.
@@ -115,11 +119,8 @@ func trace(tasks []task, batch []events.Delivery) {
 // it went at the start.
 func (c *Coordinator) catchUp(s *shard) ([]task, []Touch) {
 	s.live = true
-	ids := make([]events.DocumentID, 0, len(s.documents))
-	for id := range s.documents {
-		ids = append(ids, id)
-	}
-	return c.decide(s, ids, c.conf.Now()), c.touched(s.documents)
+	all := s.all()
+	return c.decide(s, all, c.conf.Now()), c.touched(all)
 }
 
 // foldOne folds an event into its document. It returns nil for a document that
@@ -265,25 +266,20 @@ func (c *Coordinator) past(ctx context.Context, s *shard, e *events.Event) (even
 	return ref, events.Own(history, ref), nil
 }
 
-// decide returns what is to be written about the given documents.
-func (c *Coordinator) decide(s *shard, ids []events.DocumentID, now time.Time) []task {
+// decide returns what is to be written about those of the given documents that
+// are open.
+func (c *Coordinator) decide(s *shard, docs []*document, now time.Time) []task {
 	var tasks []task
-	seen := make(map[events.DocumentID]struct{}, len(ids))
-	for _, id := range ids {
-		doc := s.documents[id]
-		if doc == nil || doc.definition == nil {
+	for _, doc := range docs {
+		if doc.definition == nil || s.documents[doc.id] != doc {
 			continue
 		}
-		if _, twice := seen[id]; twice {
-			continue
-		}
-		seen[id] = struct{}{}
 		state := doc.state()
 		for _, x := range c.decideSafely(doc, &state, now) {
 			if doc.held(&x) {
 				continue
 			}
-			tasks = append(tasks, task{definition: doc.definition, document: id, decision: x, cause: doc.definition.Cause(&state, id), seq: state.Seq})
+			tasks = append(tasks, task{definition: doc.definition, document: doc.id, decision: x, cause: doc.definition.Cause(&state, doc.id), seq: state.Seq})
 		}
 	}
 	return tasks
@@ -296,10 +292,10 @@ func (c *Coordinator) due(s *shard, now time.Time) []task {
 	if !s.live {
 		return nil
 	}
-	var ids []events.DocumentID
+	var late []*document
 	for len(s.deadlines) > 0 && s.deadlines[0].due <= now.UnixMilli() {
-		ids = append(ids, s.deadlines[0].id)
+		late = append(late, s.deadlines[0])
 		s.deadlines.set(s.deadlines[0], time.Time{})
 	}
-	return c.decide(s, ids, now)
+	return c.decide(s, late, now)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -318,6 +320,11 @@ type shard struct {
 	strays    strays
 }
 
+// all returns the open documents. The caller holds mu.
+func (s *shard) all() []*document {
+	return slices.AppendSeq(make([]*document, 0, len(s.documents)), maps.Values(s.documents))
+}
+
 // empty forgets all documents. The caller holds mu.
 func (s *shard) empty() {
 	s.seq, s.saved, s.deadlines, s.strays = 0, 0, nil, strays{}
@@ -331,6 +338,7 @@ type document struct {
 	definition *saga.Definition // nil if it was set aside
 	packed     []byte
 	migrated   bool   // since the start
+	touched    bool   // by the batch that is being folded
 	parent     string // the source of its submission, if it was called
 	due        int64  // Unix milliseconds
 	place      int    // in the heap of deadlines, or -1

@@ -86,14 +86,14 @@ func (c *Coordinator) touch(ctx context.Context, touches []Touch) error {
 
 // touched returns what the outside is told of the documents, if it wants to
 // know. The caller holds the shard's lock.
-func (c *Coordinator) touched(docs map[events.DocumentID]*document) []Touch {
+func (c *Coordinator) touched(docs []*document) []Touch {
 	if c.conf.Outside == nil {
 		return nil
 	}
 	var touches []Touch
-	for id, doc := range docs {
+	for _, doc := range docs {
 		if doc.definition != nil && (doc.parent != "" || doc.migrated || c.conf.Outside.Concerns(doc.definition)) {
-			touches = append(touches, Touch{Definition: doc.definition, Document: id, State: doc.state(), Parent: doc.parent})
+			touches = append(touches, Touch{Definition: doc.definition, Document: doc.id, State: doc.state(), Parent: doc.parent})
 		}
 	}
 	return touches
@@ -124,7 +124,7 @@ func (c *Coordinator) forgotten(ctx context.Context, s *shard) {
 	last, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	s.mu.Lock()
-	touches := c.touched(s.documents)
+	touches := c.touched(s.all())
 	s.mu.Unlock()
 	for i := range touches {
 		touches[i].Forget = true
