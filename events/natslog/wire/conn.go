@@ -1,12 +1,13 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +17,6 @@ import (
 const (
 	// most is how many bytes may wait to be written; who publishes more waits.
 	most = 8 << 20
-	// unanswered is how many pings may be without an answer before the
-	// connection is given up.
-	unanswered = 2
 
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = 2 * time.Second
@@ -38,9 +36,11 @@ type Conn struct {
 	room       *sync.Cond // bytes were written, or never will be
 	up         bool       // out is written to a server
 	ended      bool
+	session    int // how many connections there were
 	out        []byte
 	maxPayload int
-	pings      int // without an answer
+	pings      int  // without an answer
+	pong       bool // the server waits for an answer to its ping
 
 	subsMu sync.RWMutex
 	subs   map[uint64]*Subscription
@@ -126,22 +126,28 @@ const (
 )
 
 // Publish sends a message. It is on its way then, and may get lost with the
-// connection. The error is [nats.ErrDisconnected], [nats.ErrConnectionClosed] or
-// [nats.ErrMaxPayload]. The caller may use the message's memory again.
+// connection. If the server takes what is published too slowly, Publish waits
+// until it has, or the connection is lost. The error is [nats.ErrDisconnected],
+// [nats.ErrConnectionClosed], [nats.ErrMaxPayload] or [nats.ErrBadSubject]. The
+// caller may use the message's memory again.
 func (c *Conn) Publish(m *Outgoing) error {
+	if m.Subject == "" || breaks(m.Subject) || breaks(m.Reply) {
+		return nats.ErrBadSubject
+	}
 	header := len(m.Header[0]) + len(m.Header[1])
 	if header > 0 {
 		header += len(headerBegin) + len(headerEnd)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.up && len(c.out) > most {
+	session := c.session
+	for c.up && c.session == session && len(c.out) > most {
 		c.room.Wait()
 	}
 	switch {
 	case c.ended:
 		return nats.ErrConnectionClosed
-	case !c.up:
+	case !c.up, c.session != session: // its subscribers were told that it is lost
 		return nats.ErrDisconnected
 	case header+len(m.Data) > c.maxPayload:
 		return nats.ErrMaxPayload
@@ -149,6 +155,16 @@ func (c *Conn) Publish(m *Outgoing) error {
 	c.out = m.append(c.out, header)
 	c.wakeUp()
 	return nil
+}
+
+// breaks reports whether a subject would be something else in a line.
+func breaks(subject string) bool {
+	for i := range len(subject) {
+		if c := subject[i]; c == ' ' || c >= '\t' && c <= '\r' {
+			return true
+		}
+	}
+	return false
 }
 
 // append appends
@@ -200,6 +216,7 @@ func (c *Conn) run(s *session) {
 func (c *Conn) again() *session {
 	timer := time.NewTimer(firstBackoff)
 	defer timer.Stop()
+	said := "" // each reason is logged once
 	for backoff := firstBackoff; !c.nc.IsClosed(); backoff = min(2*backoff, lastBackoff) {
 		select {
 		case <-timer.C:
@@ -211,8 +228,9 @@ func (c *Conn) again() *session {
 			c.begin(s)
 			return s
 		}
-		if !errors.Is(err, nats.ErrDisconnected) {
-			c.log.Error("wire: cannot connect again", "error", err)
+		if what := err.Error(); err != nats.ErrDisconnected && what != said { //nolint:errorlint // nc itself is not connected
+			c.log.Warn("wire: cannot connect again yet", "error", err)
+			said = what
 		}
 		timer.Reset(backoff)
 	}
@@ -225,7 +243,8 @@ func (c *Conn) begin(s *session) {
 	defer c.subsMu.RUnlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.up, c.pings, c.maxPayload = true, 0, s.maxPayload
+	c.session++
+	c.up, c.pings, c.pong, c.maxPayload = true, 0, false, s.maxPayload
 	c.out = c.out[:0]
 	for _, sub := range c.subs {
 		c.out = append(c.out, sub.line()...)
@@ -281,7 +300,7 @@ func (c *Conn) serve(s *session) error {
 func (c *Conn) ping() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pings >= unanswered {
+	if c.pings >= c.nc.Opts.MaxPingsOut {
 		return false
 	}
 	c.pings++
@@ -300,6 +319,9 @@ func (c *Conn) write(conn net.Conn, stop <-chan struct{}) error {
 		}
 		c.mu.Lock()
 		c.out, batch = batch[:0], c.out
+		if c.pong {
+			batch, c.pong = append(batch, "PONG\r\n"...), false
+		}
 		c.room.Broadcast()
 		c.mu.Unlock()
 		if len(batch) == 0 {
@@ -330,17 +352,41 @@ func (c *Conn) read(frames *frameReader) error {
 				s.take(&f)
 			}
 		case opPing:
-			c.say("PONG\r\n")
+			c.mu.Lock()
+			c.pong = true // one answer for all, so that none can fill the memory
+			c.wakeUp()
+			c.mu.Unlock()
 		case opPong:
 			c.mu.Lock()
 			c.pings = 0
 			c.mu.Unlock()
+		case opInfo:
+			c.inform(f.line)
 		case opError:
-			if what := string(f.line); !strings.Contains(strings.ToLower(what), "permissions violation") {
-				return fmt.Errorf("the server says %s", what)
+			if !passing(f.line) {
+				return fmt.Errorf("the server says %.200s", f.line)
 			}
-			c.log.Error("wire: permission denied", "error", string(f.line))
-		case opInfo, opOK:
+			c.log.Error("wire: the server refuses", "error", fmt.Sprintf("%.200s", f.line))
+		case opOK:
 		}
 	}
+}
+
+// inform takes what a server says about itself while it is connected: after
+// the greeting how much this user may publish at once, and later what of its
+// settings was changed.
+func (c *Conn) inform(line []byte) {
+	var i info
+	if err := json.Unmarshal(line, &i); err != nil || i.MaxPayload <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.maxPayload = i.MaxPayload
+}
+
+// passing reports whether a connection goes on after an error, as in nats.go.
+func passing(what []byte) bool {
+	what = bytes.ToLower(bytes.Trim(what, "' "))
+	return bytes.HasPrefix(what, []byte("permissions violation")) || bytes.HasPrefix(what, []byte("maximum subscriptions exceeded"))
 }
