@@ -49,10 +49,6 @@ func newPublisher(nc *nats.Conn, conn *wire.Conn) *publisher {
 // returns must be handed to await.
 func (p *publisher) publish(m *wire.Outgoing) (*waiter, error) {
 	w := p.waiter()
-	select {
-	case <-w.answered: // an answer too many
-	default:
-	}
 	m.Reply = w.reply
 	if err := p.conn.Publish(m); err != nil {
 		p.release(w)
@@ -68,6 +64,10 @@ func (p *publisher) waiter() *waiter {
 	if n := len(p.free); n > 0 {
 		w := p.free[n-1]
 		p.free = p.free[:n-1]
+		select {
+		case <-w.answered: // an answer too many, and not that the connection was lost
+		default:
+		}
 		return w
 	}
 	p.last++

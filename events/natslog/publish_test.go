@@ -156,6 +156,46 @@ func TestAPublishEndsWhenTheConnectionWasLost(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatComesAfterAReconnectGoesToNobodyElse(t *testing.T) {
+	nc, server := silentServer(t)
+	other, err := Connect("", ConnectOptions{InProcess: server, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	came := make(chan *nats.Msg, 10)
+	if _, err := other.ChanSubscribe("slow", came); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	p := publisherOn(t, nc)
+	first, err := p.publish(&wire.Outgoing{Subject: "slow"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := <-came
+	disconnect(t, server)
+	if _, err := p.await(t.Context(), first); !errors.Is(err, nats.ErrDisconnected) {
+		t.Errorf("got %v, want %v", err, nats.ErrDisconnected)
+	}
+	var second *waiter
+	err = retry(t.Context(), func(context.Context) (err error) {
+		second, err = p.publish(&wire.Outgoing{Subject: "slow"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(late.Respond([]byte(`{"stream":"S", "seq":1}`)), (<-came).Respond([]byte(`{"stream":"S", "seq":2}`))); err != nil {
+		t.Fatal(err)
+	}
+	if seq, err := p.await(t.Context(), second); seq != 2 || err != nil {
+		t.Errorf("the second write was acknowledged with %d, %v, want 2", seq, err)
+	}
+}
+
 func TestMetadataIsReadAsByNats(t *testing.T) {
 	for reply, good := range map[string]bool{
 		"$JS.ACK.DOCSAGA_0.security.1.17.9.1763880000123456789.4":            true,

@@ -1,12 +1,13 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,12 +17,6 @@ import (
 const (
 	// most is how many bytes may wait to be written; who publishes more waits.
 	most = 8 << 20
-	// unanswered is how many pings may be without an answer before the
-	// connection is given up.
-	unanswered = 2
-
-	// soon is how long what is not urgent may wait for more that goes with it.
-	soon = 5 * time.Millisecond
 
 	firstBackoff = 50 * time.Millisecond
 	lastBackoff  = 2 * time.Second
@@ -41,11 +36,14 @@ type Conn struct {
 	room       *sync.Cond // bytes were written, or never will be
 	up         bool       // out is written to a server
 	ended      bool
+	session    int // how many connections there were
 	out        []byte
 	maxPayload int
 	pings      int         // without an answer
+	pong       bool        // the server waits for an answer to its ping
 	later      *time.Timer // writes what is not urgent
 	awaits     bool        // later is running
+	closing    bool        // what waits is the last
 
 	subsMu sync.RWMutex
 	subs   map[uint64]*Subscription
@@ -117,91 +115,6 @@ func (c *Conn) say(line string) {
 	}
 }
 
-// An Outgoing is a message to be published.
-type Outgoing struct {
-	Subject string
-	Reply   string // or empty
-	// Header holds lines that each end in CR LF, in parts as they come; all of
-	// them empty for no header.
-	Header [2][]byte
-	Data   []byte
-}
-
-const (
-	headerBegin = "NATS/1.0\r\n"
-	headerEnd   = "\r\n"
-)
-
-// Publish sends a message. It is on its way then, and may get lost with the
-// connection. The error is [nats.ErrDisconnected], [nats.ErrConnectionClosed] or
-// [nats.ErrMaxPayload]. The caller may use the message's memory again.
-func (c *Conn) Publish(m *Outgoing) error { return c.publish(m, true) }
-
-// PublishSoon is Publish for what is not urgent: it may wait a few milliseconds
-// for something that it is written together with.
-func (c *Conn) PublishSoon(m *Outgoing) error { return c.publish(m, false) }
-
-func (c *Conn) publish(m *Outgoing, urgent bool) error {
-	header := len(m.Header[0]) + len(m.Header[1])
-	if header > 0 {
-		header += len(headerBegin) + len(headerEnd)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.up && len(c.out) > most {
-		c.room.Wait()
-	}
-	switch {
-	case c.ended:
-		return nats.ErrConnectionClosed
-	case !c.up:
-		return nats.ErrDisconnected
-	case header+len(m.Data) > c.maxPayload:
-		return nats.ErrMaxPayload
-	}
-	c.out = m.append(c.out, header)
-	if urgent {
-		c.wakeUp()
-	} else if !c.awaits {
-		c.awaits = true
-		c.later.Reset(soon)
-	}
-	return nil
-}
-
-// hurry writes what has waited.
-func (c *Conn) hurry() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.awaits = false
-	c.wakeUp()
-}
-
-// append appends
-//
-//	PUB <subject> [reply] <size>
-//	HPUB <subject> [reply] <size of the header> <size of both>
-//
-// and what follows the line.
-func (m *Outgoing) append(b []byte, header int) []byte {
-	if header > 0 {
-		b = append(b, 'H')
-	}
-	b = append(append(b, "PUB "...), m.Subject...)
-	if m.Reply != "" {
-		b = append(append(b, ' '), m.Reply...)
-	}
-	if header > 0 {
-		b = strconv.AppendInt(append(b, ' '), int64(header), 10)
-	}
-	b = strconv.AppendInt(append(b, ' '), int64(header+len(m.Data)), 10)
-	b = append(b, "\r\n"...)
-	if header > 0 {
-		b = append(append(append(append(b, headerBegin...), m.Header[0]...), m.Header[1]...), headerEnd...)
-	}
-	return append(append(b, m.Data...), "\r\n"...)
-}
-
 // wakeUp makes the writer write. The caller holds mu.
 func (c *Conn) wakeUp() {
 	select {
@@ -226,6 +139,7 @@ func (c *Conn) run(s *session) {
 func (c *Conn) again() *session {
 	timer := time.NewTimer(firstBackoff)
 	defer timer.Stop()
+	said := "" // each reason is logged once
 	for backoff := firstBackoff; !c.nc.IsClosed(); backoff = min(2*backoff, lastBackoff) {
 		select {
 		case <-timer.C:
@@ -237,8 +151,9 @@ func (c *Conn) again() *session {
 			c.begin(s)
 			return s
 		}
-		if !errors.Is(err, nats.ErrDisconnected) {
-			c.log.Error("wire: cannot connect again", "error", err)
+		if what := err.Error(); err != nats.ErrDisconnected && what != said { //nolint:errorlint // nc itself is not connected
+			c.log.Warn("wire: cannot connect again yet", "error", err)
+			said = what
 		}
 		timer.Reset(backoff)
 	}
@@ -251,7 +166,8 @@ func (c *Conn) begin(s *session) {
 	defer c.subsMu.RUnlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.up, c.pings, c.maxPayload = true, 0, s.maxPayload
+	c.session++
+	c.up, c.pings, c.pong, c.maxPayload = true, 0, false, s.maxPayload
 	c.out = c.out[:0]
 	for _, sub := range c.subs {
 		c.out = append(c.out, sub.line()...)
@@ -294,6 +210,9 @@ func (c *Conn) serve(s *session) error {
 		case err := <-failed:
 			return err
 		case <-c.closed:
+			_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second)) // or it is lost already
+			c.close()
+			<-failed
 			return nats.ErrConnectionClosed
 		case <-tick.C:
 			if !c.ping() {
@@ -307,13 +226,21 @@ func (c *Conn) serve(s *session) error {
 func (c *Conn) ping() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pings >= unanswered {
+	if c.pings >= c.nc.Opts.MaxPingsOut {
 		return false
 	}
 	c.pings++
 	c.out = append(c.out, "PING\r\n"...)
 	c.wakeUp()
 	return true
+}
+
+// close lets the writer write what waits, and end.
+func (c *Conn) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closing = true
+	c.wakeUp()
 }
 
 func (c *Conn) write(conn net.Conn, stop <-chan struct{}) error {
@@ -326,13 +253,19 @@ func (c *Conn) write(conn net.Conn, stop <-chan struct{}) error {
 		}
 		c.mu.Lock()
 		c.out, batch = batch[:0], c.out
+		if c.pong {
+			batch, c.pong = append(batch, "PONG\r\n"...), false
+		}
+		last := c.closing
 		c.room.Broadcast()
 		c.mu.Unlock()
-		if len(batch) == 0 {
-			continue // what there was belonged to the connection before
+		if len(batch) > 0 { // else what there was belonged to the connection before
+			if _, err := conn.Write(batch); err != nil {
+				return fmt.Errorf("write: %w", err)
+			}
 		}
-		if _, err := conn.Write(batch); err != nil {
-			return fmt.Errorf("write: %w", err)
+		if last {
+			return nil
 		}
 		if cap(batch) > most/4 {
 			batch = nil
@@ -356,17 +289,41 @@ func (c *Conn) read(frames *frameReader) error {
 				s.take(&f)
 			}
 		case opPing:
-			c.say("PONG\r\n")
+			c.mu.Lock()
+			c.pong = true // one answer for all, so that none can fill the memory
+			c.wakeUp()
+			c.mu.Unlock()
 		case opPong:
 			c.mu.Lock()
 			c.pings = 0
 			c.mu.Unlock()
+		case opInfo:
+			c.inform(f.line)
 		case opError:
-			if what := string(f.line); !strings.Contains(strings.ToLower(what), "permissions violation") {
-				return fmt.Errorf("the server says %s", what)
+			if !passing(f.line) {
+				return fmt.Errorf("the server says %.200s", f.line)
 			}
-			c.log.Error("wire: permission denied", "error", string(f.line))
-		case opInfo, opOK:
+			c.log.Error("wire: the server refuses", "error", fmt.Sprintf("%.200s", f.line))
+		case opOK:
 		}
 	}
+}
+
+// inform takes what a server says about itself while it is connected: after
+// the greeting how much this user may publish at once, and later what of its
+// settings was changed.
+func (c *Conn) inform(line []byte) {
+	var i info
+	if err := json.Unmarshal(line, &i); err != nil || i.MaxPayload <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.maxPayload = i.MaxPayload
+}
+
+// passing reports whether a connection goes on after an error, as in nats.go.
+func passing(what []byte) bool {
+	what = bytes.ToLower(bytes.Trim(what, "' "))
+	return bytes.HasPrefix(what, []byte("permissions violation")) || bytes.HasPrefix(what, []byte("maximum subscriptions exceeded"))
 }

@@ -16,11 +16,10 @@ import (
 
 // info is what is read of a server's INFO.
 type info struct {
-	Nonce        string `json:"nonce"`
-	TLSRequired  bool   `json:"tls_required"`
-	TLSAvailable bool   `json:"tls_available"`
-	Headers      bool   `json:"headers"`
-	MaxPayload   int    `json:"max_payload"`
+	Nonce       string `json:"nonce"`
+	TLSRequired bool   `json:"tls_required"`
+	Headers     bool   `json:"headers"`
+	MaxPayload  int    `json:"max_payload"`
 }
 
 // hello is what a CONNECT says; see
@@ -55,21 +54,28 @@ type session struct {
 }
 
 // dial connects to the server that nc is connected to. The error wraps
-// [nats.ErrDisconnected] if a later try may do better.
+// [nats.ErrDisconnected] if a later try may do better, and is nothing but that
+// if nc is not connected itself.
 func dial(nc *nats.Conn) (*session, error) {
 	address := nc.ConnectedUrl()
-	if address == "" {
+	switch {
+	case nc.IsClosed():
+		return nil, nats.ErrConnectionClosed
+	case address == "":
 		return nil, nats.ErrDisconnected
 	}
 	server, err := url.Parse(address)
 	if err != nil {
 		return nil, errors.New("wire: the server's address cannot be read") // it may hold a password
 	}
+	if server.Scheme == "ws" || server.Scheme == "wss" {
+		return nil, fmt.Errorf("wire: connections over %s are not supported", server.Scheme)
+	}
 	conn, err := connection(&nc.Opts, server)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, nats.ErrDisconnected)
+		return nil, fmt.Errorf("wire: %w: %w", err, nats.ErrDisconnected)
 	}
-	s, err := greet(&nc.Opts, server, conn)
+	s, err := greet(nc, server, conn)
 	if err != nil {
 		_ = conn.Close() // it is of no use
 		return nil, err
@@ -84,21 +90,20 @@ func connection(opts *nats.Options, server *url.URL) (net.Conn, error) {
 		return opts.InProcessServer.InProcessConn()
 	case opts.CustomDialer != nil:
 		return opts.CustomDialer.Dial("tcp", server.Host)
-	case server.Scheme == "ws" || server.Scheme == "wss":
-		return nil, fmt.Errorf("wire: scheme %s is not supported", server.Scheme)
 	}
-	return net.DialTimeout("tcp", server.Host, opts.Timeout)
+	return opts.Dialer.Dial("tcp", server.Host)
 }
 
 // greet says hello.
-func greet(opts *nats.Options, server *url.URL, conn net.Conn) (*session, error) {
+func greet(nc *nats.Conn, server *url.URL, conn net.Conn) (*session, error) {
+	opts := &nc.Opts
 	if err := conn.SetDeadline(time.Now().Add(opts.Timeout)); err != nil {
 		return nil, fmt.Errorf("wire: %w: %w", err, nats.ErrDisconnected)
 	}
 	s := &session{conn: conn, frames: newFrameReader(conn)}
 	secure := opts.Secure || server.Scheme == "tls"
 	if secure && opts.TLSHandshakeFirst {
-		if err := s.secure(opts, server); err != nil {
+		if err := s.secure(nc, server); err != nil {
 			return nil, err
 		}
 	}
@@ -111,8 +116,11 @@ func greet(opts *nats.Options, server *url.URL, conn net.Conn) (*session, error)
 	if op != opInfo || json.Unmarshal(f.line, &i) != nil {
 		return nil, fmt.Errorf("wire: the server does not begin with INFO: %w", errProtocol)
 	}
-	if (secure || i.TLSRequired) && !opts.TLSHandshakeFirst && opts.InProcessServer == nil {
-		if err := s.secure(opts, server); err != nil {
+	if !i.Headers {
+		return nil, fmt.Errorf("wire: %w", nats.ErrHeadersNotSupported)
+	}
+	if (secure || i.TLSRequired) && !opts.TLSHandshakeFirst {
+		if err := s.secure(nc, server); err != nil {
 			return nil, err
 		}
 		secure = true
@@ -120,7 +128,7 @@ func greet(opts *nats.Options, server *url.URL, conn net.Conn) (*session, error)
 	s.maxPayload = i.MaxPayload
 	h := hello{
 		TLSRequired: secure, Name: opts.Name + nameSuffix, Lang: "go", Version: nats.Version, Protocol: 1,
-		Echo: true, Headers: true, NoResponders: true,
+		Echo: !opts.NoEcho, Headers: true, NoResponders: true,
 	}
 	if err := h.identify(opts, server, i.Nonce); err != nil {
 		return nil, fmt.Errorf("wire: %w", err)
@@ -128,8 +136,12 @@ func greet(opts *nats.Options, server *url.URL, conn net.Conn) (*session, error)
 	return s, s.introduce(h)
 }
 
-// secure goes on over TLS.
-func (s *session) secure(opts *nats.Options, server *url.URL) error {
+// secure goes on over TLS, unless the dialer has seen to that.
+func (s *session) secure(nc *nats.Conn, server *url.URL) error {
+	opts := &nc.Opts
+	if d, ok := opts.CustomDialer.(interface{ SkipTLSHandshake() bool }); ok && d.SkipTLSHandshake() {
+		return nil
+	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if opts.TLSConfig != nil {
 		conf = opts.TLSConfig.Clone()
@@ -149,7 +161,7 @@ func (s *session) secure(opts *nats.Options, server *url.URL) error {
 		conf.RootCAs = roots
 	}
 	if conf.ServerName == "" {
-		conf.ServerName = nameOf(opts, server)
+		conf.ServerName = nameOf(nc, server)
 	}
 	secured := tls.Client(s.conn, conf)
 	if err := secured.Handshake(); err != nil {
@@ -160,19 +172,15 @@ func (s *session) secure(opts *nats.Options, server *url.URL) error {
 }
 
 // nameOf returns the name that a server's certificate must have. Servers of a
-// cluster tell each other's addresses only: one of these has the name of the
-// server that was asked for.
-func nameOf(opts *nats.Options, server *url.URL) string {
+// cluster tell each other's addresses only: for one of these it is the name that
+// nc has asked for, which it knows from the server before.
+func nameOf(nc *nats.Conn, server *url.URL) string {
 	name := server.Hostname()
 	if net.ParseIP(name) == nil {
 		return name
 	}
-	for _, given := range append([]string{opts.Url}, opts.Servers...) {
-		for address := range strings.SplitSeq(given, ",") {
-			if u, err := url.Parse(strings.TrimSpace(address)); err == nil && u.Hostname() != "" && net.ParseIP(u.Hostname()) == nil {
-				return u.Hostname()
-			}
-		}
+	if state, err := nc.TLSConnectionState(); err == nil && state.ServerName != "" {
+		return state.ServerName
 	}
 	return name
 }
