@@ -3,9 +3,11 @@ package events_test
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 
 	"github.com/docsaga/docsaga/events"
 )
@@ -53,6 +55,25 @@ func FuzzDecode(f *testing.F) {
 		}
 		if _, err := json.Marshal(e); err != nil {
 			t.Errorf("it has no JSON: %v", err)
+		}
+	})
+}
+
+// What a header says must not depend on who reads it: other programs read the
+// log with nats.go.
+func FuzzParseHeader(f *testing.F) {
+	f.Add([]byte("NATS/1.0\r\nce-id: 1\r\nce-id: 2\r\n\r\n"))
+	f.Add([]byte("NATS/1.0 503\r\n\r\n"))
+	f.Add([]byte("NATS/1.0 100 Idle  Heartbeat \r\nA:\t b \r\n:c\n\nd"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		want, err := nats.DecodeHeadersMsg(raw)
+		lines, ok := events.ParseHeader(string(raw))
+		if ok != (err == nil) {
+			t.Fatalf("%q: it is %v that it is a header, nats.go says %v", raw, ok, err)
+		}
+		if ok && !reflect.DeepEqual(events.Header(want), lines.Header()) {
+			t.Errorf("%q: %q, want %q", raw, lines.Header(), want)
 		}
 	})
 }

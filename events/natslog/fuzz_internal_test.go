@@ -2,12 +2,9 @@ package natslog
 
 import (
 	"encoding/json"
-	"reflect"
 	"testing"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/docsaga/docsaga/events"
 )
 
 func FuzzParseAck(f *testing.F) {
@@ -37,21 +34,21 @@ func FuzzParseAck(f *testing.F) {
 	})
 }
 
-// What a header says must not depend on who reads it: other programs read the
-// log with nats.go.
-func FuzzAHeaderIsReadAsByNats(f *testing.F) {
-	f.Add([]byte("NATS/1.0\r\nce-id: 1\r\nce-id: 2\r\n\r\n"))
-	f.Add([]byte("NATS/1.0 503\r\n\r\n"))
-	f.Add([]byte("NATS/1.0 100 Idle  Heartbeat \r\nA:\t b \r\n:c\n\nd"))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		want, err := nats.DecodeHeadersMsg(raw)
-		lines, ok := events.ParseHeader(string(raw))
-		if ok != (err == nil) {
-			t.Fatalf("%q: it is %v that it is a header, nats.go says %v", raw, ok, err)
+func FuzzParseMetadata(f *testing.F) {
+	for _, reply := range []string{
+		"$JS.ACK.DOCSAGA_0.security.1.17.9.1763880000123456789.4", "$JS.ACK._.hash.DOCSAGA_0.security.1.17.9.1763880000123456789.4.x", "$JS.ACK......1.1", "x",
+	} {
+		f.Add(reply)
+	}
+	f.Fuzz(func(t *testing.T, reply string) {
+		m, ok := parseMetadata(reply)
+		if !ok {
+			return
 		}
-		if ok && !reflect.DeepEqual(events.Header(want), lines.Header()) {
-			t.Errorf("%q: %q, want %q", raw, lines.Header(), want)
+		msg := nats.Msg{Reply: reply, Sub: &nats.Subscription{}}
+		full, err := msg.Metadata()
+		if err != nil || m.seq != full.Sequence.Stream || m.attempt != full.NumDelivered || !m.at.Equal(full.Timestamp) {
+			t.Errorf("%q: %+v, want %+v (%v)", reply, m, full, err)
 		}
 	})
 }

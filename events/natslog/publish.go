@@ -31,7 +31,9 @@ type waiter struct {
 	id       uint64
 	reply    string
 	answered chan answer
-	timer    *time.Timer
+	timer    *time.Timer  // of who waits for answered
+	then     func(answer) // who does not wait is called instead
+	expires  *time.Timer  // of who is called; nil before the first time
 }
 
 type answer struct {
@@ -55,6 +57,48 @@ func (p *publisher) publish(m *wire.Outgoing) (*waiter, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// send sends a message and calls then, once, with its acknowledgement. It must
+// not block. If send returns an error, then is not called.
+func (p *publisher) send(m *wire.Outgoing, then func(answer)) error {
+	w := p.waiter()
+	p.mu.Lock()
+	w.then = then
+	if w.expires == nil {
+		w.expires = time.AfterFunc(attemptTimeout, func() { p.expire(w) })
+	} else {
+		w.expires.Reset(attemptTimeout)
+	}
+	p.mu.Unlock()
+	m.Reply = w.reply
+	err := p.conn.Publish(m)
+	if err == nil {
+		return nil
+	}
+	p.mu.Lock()
+	called := w.then == nil // for the connection was lost
+	w.then = nil
+	p.mu.Unlock()
+	if called {
+		return nil
+	}
+	p.release(w)
+	return err
+}
+
+// expire ends the wait for an acknowledgement that does not come.
+func (p *publisher) expire(w *waiter) {
+	p.mu.Lock()
+	then := w.then
+	w.then = nil
+	if then != nil {
+		delete(p.waiting, w.id)
+	}
+	p.mu.Unlock()
+	if then != nil {
+		then(answer{err: nats.ErrTimeout})
+	}
 }
 
 // waiter returns one that nobody uses.
@@ -120,6 +164,11 @@ func (p *publisher) take(f *wire.Frame) {
 	}
 	p.mu.Lock()
 	w := p.waiting[id]
+	var then func(answer)
+	if w != nil && w.then != nil {
+		then, w.then = w.then, nil
+		p.free = append(p.free, w)
+	}
 	p.mu.Unlock()
 	if w == nil {
 		return
@@ -129,6 +178,10 @@ func (p *publisher) take(f *wire.Frame) {
 		a.err = jetstream.ErrNoStreamResponse // what the server says if no stream has the subject
 	} else {
 		a.seq, a.err = parseAck(data)
+	}
+	if then != nil {
+		then(a)
+		return
 	}
 	w.answer(a)
 }
@@ -143,13 +196,23 @@ func (w *waiter) answer(a answer) {
 // lost answers all who wait on a connection that was lost, and forgets them: an
 // answer that is on its way may find the connection that comes next.
 func (p *publisher) lost() {
+	gone := answer{err: nats.ErrDisconnected}
+	var called []func(answer)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, w := range p.waiting {
-		w.answer(answer{err: nats.ErrDisconnected})
+		if w.then != nil {
+			called = append(called, w.then)
+			w.then = nil
+		} else {
+			w.answer(gone)
+		}
 	}
 	clear(p.waiting)
 	p.free = nil
+	p.mu.Unlock()
+	for _, then := range called {
+		then(gone)
+	}
 }
 
 // quickAck reads the acknowledgement that the server writes if all is well,

@@ -217,3 +217,56 @@ func TestMetadataIsReadAsByNats(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoSendsIsToldOnceWhatBecameOfIt(t *testing.T) {
+	nc, s := silentServer(t)
+	p := publisherOn(t, nc)
+	if _, err := nc.Subscribe("good", func(m *nats.Msg) {
+		_ = m.Respond([]byte(`{"stream":"S", "seq":7}`))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan answer, 10)
+	send := func(subject string) {
+		t.Helper()
+		if err := p.send(&wire.Outgoing{Subject: subject}, func(a answer) { told <- a }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		send("good")
+		if a := <-told; a.err != nil || a.seq < 7 {
+			t.Errorf("sent: %+v, want an acknowledgement", a)
+		}
+	}
+	send("nobody")
+	if a := <-told; !errors.Is(a.err, jetstream.ErrNoStreamResponse) {
+		t.Errorf("nobody takes it: %v", a.err)
+	}
+	send("silent")
+	var silent *waiter
+	for _, w := range p.waiting {
+		if w.then != nil {
+			silent = w
+		}
+	}
+	p.expire(silent)
+	p.expire(silent)
+	if a := <-told; !errors.Is(a.err, nats.ErrTimeout) {
+		t.Errorf("no answer: %v", a.err)
+	}
+	send("silent")
+	disconnect(t, s)
+	if a := <-told; !errors.Is(a.err, nats.ErrDisconnected) {
+		t.Errorf("the connection was lost: %v", a.err)
+	}
+	if err := p.send(&wire.Outgoing{Subject: "no subject"}, func(a answer) { told <- a }); !errors.Is(err, nats.ErrBadSubject) {
+		t.Errorf("a subject that is none: %v", err)
+	}
+	if len(told) != 0 {
+		t.Errorf("told %d times too often", len(told))
+	}
+}

@@ -44,20 +44,44 @@ func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
 	return stored, err
 }
 
+// Send sends e to its slot, and does not wait for what becomes of it. Once that
+// is known, it calls then, from the goroutine that reads from the server: it must
+// not block. If e does not stand there then, or nobody knows, [Log.Write] says
+// what does: an event that is written twice is written once. Send returns false,
+// and never calls then, if e is left to Write: for it cannot be sent, or the
+// log's writers combine their writes, or too many are under way.
+func (l *Log) Send(ctx context.Context, e events.Event, then func(stands bool)) bool {
+	if l.groups != nil {
+		return false
+	}
+	select {
+	case l.room <- struct{}{}:
+	default:
+		return false
+	}
+	w, ok := l.writes.Get().(*write)
+	if !ok {
+		w = &write{turn: make(chan turn, 1)}
+	}
+	w.event = e
+	err := l.make(ctx, w)
+	if err == nil {
+		err = l.publisher.send(&w.msg, func(a answer) {
+			<-l.room
+			then(a.err == nil)
+		})
+	}
+	w.event, w.msg.Data = events.Event{}, nil
+	l.writes.Put(w)
+	if err != nil {
+		<-l.room
+	}
+	return err == nil
+}
+
 func (l *Log) write(ctx context.Context, w *write) (events.Event, error) {
-	if err := w.event.Check(); err != nil {
-		return events.Event{}, fmt.Errorf("natslog: write: %w", err)
-	}
-	if l.check != nil {
-		if err := l.check(&w.event); err != nil {
-			return events.Event{}, fmt.Errorf("natslog: write: %w: %w", err, events.ErrBadEvent)
-		}
-	}
-	if ctx.Err() != nil {
-		return events.Event{}, fmt.Errorf("natslog: write %s: %w", w.event.ID(), context.Cause(ctx))
-	}
-	if err := l.prepare(ctx, w); err != nil {
-		return events.Event{}, fmt.Errorf("natslog: write %s: %w", w.event.ID(), err)
+	if err := l.make(ctx, w); err != nil {
+		return events.Event{}, err
 	}
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		seq, err := l.publish(ctx, w)
@@ -84,6 +108,25 @@ func (l *Log) write(ctx context.Context, w *write) (events.Event, error) {
 			return events.Event{}, fmt.Errorf("natslog: write %s: %w (last answer: %w)", w.event.ID(), ctxErr, err)
 		}
 	}
+}
+
+// make checks a write's event, and makes its message.
+func (l *Log) make(ctx context.Context, w *write) error {
+	if err := w.event.Check(); err != nil {
+		return fmt.Errorf("natslog: write: %w", err)
+	}
+	if l.check != nil {
+		if err := l.check(&w.event); err != nil {
+			return fmt.Errorf("natslog: write: %w: %w", err, events.ErrBadEvent)
+		}
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("natslog: write %s: %w", w.event.ID(), context.Cause(ctx))
+	}
+	if err := l.prepare(ctx, w); err != nil {
+		return fmt.Errorf("natslog: write %s: %w", w.event.ID(), err)
+	}
+	return nil
 }
 
 // sign signs an event with its data as the log is to hold it.

@@ -154,10 +154,10 @@ func (r *Runner) Stuck() int {
 const leaveAfter = 5 * time.Second
 
 // leave waits for the workers, but not for ever.
-func (r *Runner) leave(working *sync.WaitGroup) {
+func (r *Runner) leave() {
 	done := make(chan struct{})
 	go func() {
-		working.Wait()
+		r.working.Wait()
 		close(done)
 	}()
 	select {

@@ -34,10 +34,18 @@ type Queues interface {
 	Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error]
 }
 
-// A Log is the saga log, as a runner sees it.
+// A Log is the saga log, as a runner sees it. One that is a [Sender] too keeps
+// no worker waiting for what was written.
 type Log interface {
 	Slots
 	Queues
+}
+
+// A Sender takes an event that is to be written, and calls then when it is
+// known whether it stands. If it does not, or Send returns false, the event must
+// be written; see natslog.Log.Send.
+type Sender interface {
+	Send(ctx context.Context, e events.Event, then func(stands bool)) bool
 }
 
 // A Definitions returns definitions as they are deployed; see [catalog.Catalog].
@@ -105,6 +113,7 @@ type Runner struct {
 	source      string // of its events
 	handler     Handler
 	log         Log
+	sender      Sender // may be nil
 	definitions Definitions
 	conf        Config
 	worker      string // tells this runner's events from another's
@@ -112,6 +121,7 @@ type Runner struct {
 	stopping    <-chan struct{} // closed when nothing new is begun
 	keeper      keeper
 	workers     workers
+	working     sync.WaitGroup // workers, and what was sent and is not known to stand
 }
 
 // New returns a runner of the named service. The name is what definitions call
@@ -125,8 +135,9 @@ func New(service string, h Handler, log Log, definitions Definitions, conf Confi
 		return nil, err
 	}
 	conf.Logger = conf.Logger.With("service", service)
+	sender, _ := log.(Sender) // or it has to be written to
 	return &Runner{
-		service: service, source: events.SourceService(service), handler: h, log: log, definitions: definitions, conf: conf,
+		service: service, source: events.SourceService(service), handler: h, log: log, sender: sender, definitions: definitions, conf: conf,
 		worker: writer.New(), keeper: keeper{held: make(map[*events.Delivery]call), stuck: make(map[*events.Delivery]call)},
 		workers: workers{most: conf.Concurrency, hand: make(chan *events.Delivery, 2*log.Shards()*conf.Concurrency)},
 	}, nil
@@ -142,9 +153,8 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.stopping = inner.Done()
 	work, release := r.work(inner)
 	defer release()
-	var working sync.WaitGroup
 	start := func(d *events.Delivery) {
-		working.Go(func() { r.workers.run(inner, d, func(d *events.Delivery) { r.deliver(work, d) }) })
+		r.working.Go(func() { r.workers.run(inner, d, func(d *events.Delivery) { r.deliver(work, d) }) })
 	}
 	g.Go(func() error { return r.watch(inner, cues, commands) })
 	g.Go(func() error { return r.keep(inner) })
@@ -166,7 +176,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		return nil
 	})
 	err := g.Wait()
-	r.leave(&working)
+	r.leave()
 	if ctx.Err() == nil {
 		return err
 	}
@@ -261,7 +271,13 @@ func (r *Runner) giveBack() {
 // deliver handles one delivery. Its ctx outlives that of Run, so that work at
 // hand is finished.
 func (r *Runner) deliver(ctx context.Context, d *events.Delivery) {
-	err := r.handle(ctx, d)
+	if err := r.handle(ctx, d); !errors.Is(err, errSent) {
+		r.finish(d, err)
+	}
+}
+
+// finish answers a delivery.
+func (r *Runner) finish(d *events.Delivery, err error) {
 	held := r.keeper.drop(d)
 	switch {
 	case err == nil:

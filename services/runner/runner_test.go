@@ -96,29 +96,56 @@ func always(output string) func(context.Context, runner.Visit) (any, error) {
 // A stage is a log in a bubble with services on it.
 type stage struct {
 	*testing.T
-	log *memlog.Log
-	ctx context.Context
+	log   *memlog.Log
+	ctx   context.Context
+	sends bool // the services' log is a Sender
+}
+
+// A sender is a log that can be sent to.
+type sender struct{ *memlog.Log }
+
+func (s sender) Send(ctx context.Context, e events.Event, then func(stands bool)) bool {
+	go func() {
+		_, err := s.Write(ctx, e)
+		then(err == nil)
+	}()
+	return true
 }
 
 // play runs a story in a bubble, in which waiting takes no time, and checks
-// that nothing is left running after it.
+// that nothing is left running after it: once with services that write, and once
+// with services that send.
 func play(t *testing.T, story func(s *stage)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		s := &stage{T: t, log: memlog.New(memlog.Config{}), ctx: ctx}
-		if _, err := catalog.Deploy(ctx, s.log, []byte(flow)); err != nil {
-			t.Fatal(err)
-		}
-		story(s)
-		cancel()
-		synctest.Wait()
-	})
+	for _, sends := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			s := &stage{T: t, log: memlog.New(memlog.Config{}), ctx: ctx, sends: sends}
+			if _, err := catalog.Deploy(ctx, s.log, []byte(flow)); err != nil {
+				t.Fatal(err)
+			}
+			story(s)
+			cancel()
+			synctest.Wait()
+			if t.Failed() {
+				t.Logf("services send: %v", sends)
+			}
+		})
+	}
 }
 
 func (s *stage) host(service string, h runner.Handler, conf runner.Config) (stop func()) {
 	s.Helper()
-	r, err := runner.New(service, h, s.log, catalog.New(s.log), conf)
+	var log runner.Log = s.log
+	if s.sends {
+		log = sender{s.log}
+	}
+	return s.hostOn(log, service, h, conf)
+}
+
+func (s *stage) hostOn(log runner.Log, service string, h runner.Handler, conf runner.Config) (stop func()) {
+	s.Helper()
+	r, err := runner.New(service, h, log, catalog.New(s.log), conf)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -106,8 +106,9 @@ func (r *Runner) undo(ctx context.Context, definition *saga.Definition, d *event
 		j.span.End(tracing.Again, CodeError)
 		return fmt.Errorf("runner: %s: %w", slot.ID(), err)
 	}
-	_, err = r.log.Write(ctx, r.event(j, result, raw))
-	j.ended(result, answer.Error, err)
+	j.event = r.made(j, result, raw)
+	_, err = r.log.Write(ctx, j.event)
+	ended(j.span, &j.event, answer.Error, err)
 	if err != nil && !errors.Is(err, events.ErrTaken) {
 		return fmt.Errorf("runner: %w", err)
 	}

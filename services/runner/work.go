@@ -45,14 +45,22 @@ type job struct {
 	context    json.RawMessage // an object: the outputs of the steps before, by step
 	unread     error           // why the context cannot be read from what came before
 	delivery   *events.Delivery
-	attempt    int  // at this visit, from 1
-	handed     int  // how often it may have been begun and come to no end
-	again      bool // see [events.Delivery]
-	folded     bool // the history says which visit it is
+	attempt    int           // at this visit, from 1
+	handed     int           // how often it may have been begun and come to no end
+	again      bool          // see [events.Delivery]
+	folded     bool          // the history says which visit it is
+	alone      bool          // its delivery asks for nothing else
+	event      events.Event  // what became of it
+	reason     *events.Error // of that
 	span       tracing.Span
 }
 
-// handle does what a delivery asks for. After an error it must come again.
+// errSent says that an event is on its way, and that its delivery is answered
+// when it stands.
+var errSent = errors.New("sent")
+
+// handle does what a delivery asks for. After an error it must come again,
+// unless that is errSent.
 func (r *Runner) handle(ctx context.Context, d *events.Delivery) error {
 	e, ok := d.Fact()
 	if d.Bad != nil {
@@ -93,6 +101,7 @@ func (r *Runner) doAll(ctx context.Context, jobs []job, d *events.Delivery) erro
 	for i := range jobs {
 		j := &jobs[i]
 		j.of(d)
+		j.alone = len(jobs) == 1
 		if i > 0 {
 			j.attempt, j.again = 1, d.Again || d.Attempt > 1
 			j.handed = d.Attempt - r.bound(jobs[0].node)
@@ -213,8 +222,33 @@ func (r *Runner) write(ctx context.Context, j *job, result events.Result, data e
 		j.span.End(tracing.Again, CodeError)
 		return fmt.Errorf("runner: %s: %w", j.slot.ID(), err)
 	}
-	standing, err := r.log.Write(ctx, r.event(j, result, raw))
-	j.ended(result, data.Error, err)
+	j.event, j.reason = r.made(j, result, raw), data.Error
+	if !j.alone || r.sender == nil {
+		return r.put(ctx, j)
+	}
+	r.working.Add(1)
+	if !r.sender.Send(ctx, j.event, func(stands bool) { r.sent(ctx, j, stands) }) {
+		r.working.Done()
+		return r.put(ctx, j)
+	}
+	return errSent
+}
+
+// sent deals with what became of a job's event that was sent.
+func (r *Runner) sent(ctx context.Context, j *job, stands bool) {
+	defer r.working.Done()
+	if !stands {
+		r.working.Go(func() { r.finish(j.delivery, r.put(ctx, j)) })
+		return
+	}
+	ended(j.span, &j.event, j.reason, nil)
+	r.finish(j.delivery, nil)
+}
+
+// put writes a job's event.
+func (r *Runner) put(ctx context.Context, j *job) error {
+	standing, err := r.log.Write(ctx, j.event)
+	ended(j.span, &j.event, j.reason, err)
 	if errors.Is(err, events.ErrTaken) {
 		return r.lost(ctx, j, &standing)
 	}
@@ -224,17 +258,17 @@ func (r *Runner) write(ctx context.Context, j *job, result events.Result, data e
 	return nil
 }
 
-// ended ends the job's span with what was to be written, and how that went.
-func (j *job) ended(result events.Result, why *events.Error, written error) {
+// ended ends a span with what was to be written, and how that went.
+func ended(span tracing.Span, e *events.Event, why *events.Error, written error) {
 	switch {
 	case errors.Is(written, events.ErrTaken):
-		j.span.End(tracing.Lost, "")
+		span.End(tracing.Lost, "")
 	case written != nil:
-		j.span.End(tracing.Again, CodeError)
+		span.End(tracing.Again, CodeError)
 	case why != nil:
-		j.span.End(result.String(), why.Code)
+		span.End(e.Result.String(), why.Code)
 	default:
-		j.span.End(result.String(), "")
+		span.End(e.Result.String(), "")
 	}
 }
 
@@ -264,7 +298,8 @@ func fit(result events.Result, data *events.RawData) (events.Result, []byte, err
 	return result, raw, err
 }
 
-func (r *Runner) event(j *job, result events.Result, data []byte) events.Event {
+// made returns the event of what became of a job.
+func (r *Runner) made(j *job, result events.Result, data []byte) events.Event {
 	return events.Event{
 		Slot: j.slot, Result: result, Source: r.source, Time: time.Now().UTC().Truncate(time.Millisecond),
 		Cause: j.cue.ID(), Worker: r.nonce(), Trace: j.span.Traceparent(j.cue.Trace), Data: data,

@@ -45,6 +45,15 @@ func (l lastStep) Write(ctx context.Context, e events.Event) (events.Event, erro
 	return stored, err
 }
 
+func (l lastStep) Send(ctx context.Context, e events.Event, then func(stands bool)) bool {
+	return l.Log.Send(ctx, e, func(stands bool) {
+		if stands {
+			l.t.done(e.Slot.Document)
+		}
+		then(stands)
+	})
+}
+
 // ends counts the ends that a coordinator has written.
 type ends struct {
 	*natslog.Log

@@ -101,6 +101,9 @@ func (b *buggy) Write(ctx context.Context, e events.Event) (events.Event, error)
 	return standing, err
 }
 
+// Send leaves every event to Write, which has the bugs.
+func (*buggy) Send(context.Context, events.Event, func(bool)) bool { return false }
+
 // drops picks one event in twenty.
 func (b *buggy) drops() bool {
 	b.mu.Lock()

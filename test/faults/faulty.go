@@ -96,6 +96,19 @@ func (f *faulty) Write(ctx context.Context, e events.Event) (events.Event, error
 	return standing, err
 }
 
+// Send sends, and may not say what became of it.
+func (f *faulty) Send(ctx context.Context, e events.Event, then func(stands bool)) bool {
+	f.crash.at("before-write")
+	return f.Log.Send(ctx, e, func(stands bool) {
+		f.crash.at("after-write")
+		if f.fault == faultLostAcks && rand.Float64() < 0.3 {
+			f.bites.add()
+			stands = false
+		}
+		then(stands)
+	})
+}
+
 // Cues yields deliveries, some of them as they should not be.
 func (f *faulty) Cues(ctx context.Context, queue string, shard, inFlight int) iter.Seq2[events.Delivery, error] {
 	return func(yield func(events.Delivery, error) bool) {

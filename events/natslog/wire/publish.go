@@ -32,8 +32,9 @@ const (
 // caller may use the message's memory again.
 func (c *Conn) Publish(m *Outgoing) error { return c.publish(m, true) }
 
-// PublishSoon is Publish for what is not urgent: it may wait a few milliseconds
-// for something that it is written together with.
+// PublishSoon is Publish for what is small and not urgent. It never waits, but
+// the message may, a few milliseconds, for something that it is written together
+// with.
 func (c *Conn) PublishSoon(m *Outgoing) error { return c.publish(m, false) }
 
 func (c *Conn) publish(m *Outgoing, urgent bool) error {
@@ -47,7 +48,7 @@ func (c *Conn) publish(m *Outgoing, urgent bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	session := c.session
-	for c.up && c.session == session && len(c.out) > most {
+	for urgent && c.up && c.session == session && len(c.out) > most {
 		c.room.Wait()
 	}
 	switch {
