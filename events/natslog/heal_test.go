@@ -316,7 +316,21 @@ func TestARestartOfTheServerIsSurvived(t *testing.T) {
 // TestAFullBatchWithTakenSlotsLosesNothing makes many writers of one shard
 // wait for each other, of which every tenth is too late.
 func TestAFullBatchWithTakenSlotsLosesNothing(t *testing.T) {
-	l := open(t, start(t, natslog.Strict), natslog.Config{Shards: 1})
+	t.Run("one node", func(t *testing.T) {
+		fillAtOnce(t, open(t, start(t, natslog.Strict), natslog.Config{Shards: 1}))
+	})
+	t.Run("three replicas", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("it starts three servers; run without -short for the replicated behaviour")
+		}
+		nc := connect(t, cluster(t, natslog.Strict)[0])
+		empty(t, nc)
+		fillAtOnce(t, open(t, nc, natslog.Config{Shards: 1, Replicas: 3}))
+	})
+}
+
+func fillAtOnce(t *testing.T, l *natslog.Log) {
+	t.Helper()
 	const n = 300
 	for i := 0; i < n; i += 10 {
 		if _, err := l.Write(t.Context(), step(fmt.Sprintf("d%d", i), "early")); err != nil {

@@ -99,7 +99,7 @@ func Open(ctx context.Context, nc *nats.Conn, opts Options) (*Log, error) {
 		return nil, fmt.Errorf("natslog: open: %w", err)
 	}
 	l.publisher = newPublisher(nc, l.conn)
-	if conf.Durability == Strict && conf.Replicas == 1 {
+	if conf.Durability == Strict {
 		l.groups = make([]group, conf.Shards)
 	}
 	return l, nil
