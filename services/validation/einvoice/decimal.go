@@ -21,12 +21,12 @@ type Decimal struct {
 
 // ParseDecimal reads a number as XML Schema's xs:decimal writes it: an
 // optional sign, digits, and an optional point; no exponent. It takes at most
-// 38 digits.
+// 38 digits, as [Decimal.String] writes them.
 func ParseDecimal(s string) (Decimal, error) {
 	digits := strings.TrimLeft(s, "+-")
 	whole, fraction, _ := strings.Cut(digits, ".")
-	count := len(whole) + len(fraction)
-	if len(s)-len(digits) > 1 || count == 0 || count > maxDigits || strings.Trim(whole+fraction, "0123456789") != "" {
+	count := max(1, len(whole)) + len(fraction) // .5 is written 0.5
+	if len(s)-len(digits) > 1 || whole+fraction == "" || count > maxDigits || strings.Trim(whole+fraction, "0123456789") != "" {
 		return Decimal{}, fmt.Errorf("einvoice: %.40q is not a decimal number", s)
 	}
 	number, _, err := apd.NewFromString(s)
