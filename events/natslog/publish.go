@@ -3,6 +3,8 @@ package natslog
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,13 +18,17 @@ import (
 // A publisher publishes messages to streams, and takes all acknowledgements on
 // one subscription. Compared with jetstream's own asynchronous publishing it
 // decodes no JSON and starts no timer of its own for each message.
+//
+// No two messages have the same reply subject, ever: a message may be
+// acknowledged twice, for a server that begins to lead a stream acknowledges
+// what it had not yet applied, though the one before it has.
 type publisher struct {
 	conn   *wire.Conn
 	prefix string // of the subjects on which acknowledgements come
 
 	mu      sync.Mutex
-	last    uint64             // of the waiters' ids
-	waiting map[uint64]*waiter // also those that are free: an answer comes once
+	last    uint64             // of the messages' ids
+	waiting map[uint64]*waiter // by id; each is answered once, with mu held
 	free    []*waiter
 }
 
@@ -50,7 +56,7 @@ func newPublisher(nc *nats.Conn, conn *wire.Conn) *publisher {
 // publish sends a message, whose reply subject it sets. Each waiter that it
 // returns must be handed to await.
 func (p *publisher) publish(m *wire.Outgoing) (*waiter, error) {
-	w := p.waiter()
+	w := p.waiter(nil)
 	m.Reply = w.reply
 	if err := p.conn.Publish(m); err != nil {
 		p.release(w)
@@ -62,98 +68,85 @@ func (p *publisher) publish(m *wire.Outgoing) (*waiter, error) {
 // send sends a message and calls then, once, with its acknowledgement. It must
 // not block. If send returns an error, then is not called.
 func (p *publisher) send(m *wire.Outgoing, then func(answer)) error {
-	w := p.waiter()
-	p.mu.Lock()
-	w.then = then
-	if w.expires == nil {
-		w.expires = time.AfterFunc(attemptTimeout, func() { p.expire(w) })
-	} else {
-		w.expires.Reset(attemptTimeout)
-	}
-	p.mu.Unlock()
+	w := p.waiter(then)
 	m.Reply = w.reply
 	err := p.conn.Publish(m)
-	if err == nil {
+	if err == nil || p.end(w) == nil { // it was called already, for the connection was lost
 		return nil
 	}
-	p.mu.Lock()
-	called := w.then == nil // for the connection was lost
-	w.then = nil
-	p.mu.Unlock()
-	if called {
-		return nil
-	}
-	p.release(w)
 	return err
 }
 
-// expire ends the wait for an acknowledgement that does not come.
-func (p *publisher) expire(w *waiter) {
-	p.mu.Lock()
-	then := w.then
-	w.then = nil
-	if then != nil {
-		delete(p.waiting, w.id)
-	}
-	p.mu.Unlock()
-	if then != nil {
-		then(answer{err: nats.ErrTimeout})
-	}
-}
-
-// waiter returns one that nobody uses.
-func (p *publisher) waiter() *waiter {
+// waiter returns one for a message with a reply subject of its own.
+func (p *publisher) waiter(then func(answer)) *waiter {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var w *waiter
 	if n := len(p.free); n > 0 {
-		w := p.free[n-1]
-		p.free = p.free[:n-1]
-		select {
-		case <-w.answered: // an answer too many, and not that the connection was lost
-		default:
-		}
-		return w
+		w, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		w = &waiter{answered: make(chan answer, 1), timer: time.NewTimer(attemptTimeout)}
 	}
 	p.last++
-	w := &waiter{
-		id: p.last, reply: p.prefix + strconv.FormatUint(p.last, 10),
-		answered: make(chan answer, 1), timer: time.NewTimer(attemptTimeout),
+	w.id, w.then = p.last, then
+	w.reply = p.prefix + strconv.FormatUint(w.id, 10)
+	p.waiting[w.id] = w
+	switch {
+	case then == nil:
+	case w.expires == nil:
+		w.expires = time.AfterFunc(attemptTimeout, func() { p.expire(w) })
+	default:
+		w.expires.Reset(attemptTimeout)
 	}
-	p.waiting[p.last] = w
 	return w
 }
 
-// release lets others use a waiter, unless an answer may be on its way to it.
+// release ends a wait, and lets others use the waiter.
 func (p *publisher) release(w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiting[w.id] == w {
-		p.free = append(p.free, w)
+	p.drop(w)
+	select {
+	case <-w.answered: // just too late
+	default:
 	}
+}
+
+// drop lets nobody answer a waiter any more. The caller holds mu.
+func (p *publisher) drop(w *waiter) {
+	delete(p.waiting, w.id)
+	p.free = append(p.free, w)
 }
 
 // await waits for the acknowledgement.
 func (p *publisher) await(ctx context.Context, w *waiter) (seq uint64, err error) {
+	defer p.release(w)
 	w.timer.Reset(attemptTimeout)
 	select {
 	case a := <-w.answered:
-		p.release(w)
 		return a.seq, a.err
 	case <-ctx.Done():
-		p.forget(w)
 		return 0, context.Cause(ctx)
 	case <-w.timer.C:
-		p.forget(w)
 		return 0, nats.ErrTimeout
 	}
 }
 
-// forget gives up a waiter, which is not used again: its answer may be on its way.
-func (p *publisher) forget(w *waiter) {
-	w.timer.Stop()
+// end returns whom a waiter calls, for the caller to call; nil if it was called.
+func (p *publisher) end(w *waiter) (then func(answer)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.waiting, w.id)
+	if then, w.then = w.then, nil; then != nil {
+		p.drop(w)
+	}
+	return then
+}
+
+// expire ends the wait for an acknowledgement that does not come.
+func (p *publisher) expire(w *waiter) {
+	if then := p.end(w); then != nil {
+		then(answer{err: nats.ErrTimeout})
+	}
 }
 
 // take hands an acknowledgement to the one who waits for it.
@@ -162,56 +155,44 @@ func (p *publisher) take(f *wire.Frame) {
 	if !ok {
 		return
 	}
-	p.mu.Lock()
-	w := p.waiting[id]
-	var then func(answer)
-	if w != nil && w.then != nil {
-		then, w.then = w.then, nil
-		p.free = append(p.free, w)
-	}
-	p.mu.Unlock()
-	if w == nil {
-		return
-	}
 	var a answer
 	if data := f.Data(); len(data) == 0 {
 		a.err = jetstream.ErrNoStreamResponse // what the server says if no stream has the subject
 	} else {
 		a.seq, a.err = parseAck(data)
 	}
-	if then != nil {
+	if then := p.answer(id, a); then != nil {
 		then(a)
-		return
-	}
-	w.answer(a)
-}
-
-func (w *waiter) answer(a answer) {
-	select {
-	case w.answered <- a:
-	default: // nobody waits: not an answer of the server
 	}
 }
 
-// lost answers all who wait on a connection that was lost, and forgets them: an
-// answer that is on its way may find the connection that comes next.
-func (p *publisher) lost() {
-	gone := answer{err: nats.ErrDisconnected}
-	var called []func(answer)
+// answer answers who waits, or returns whom to call.
+func (p *publisher) answer(id uint64, a answer) (then func(answer)) {
 	p.mu.Lock()
-	for _, w := range p.waiting {
-		if w.then != nil {
-			called = append(called, w.then)
-			w.then = nil
-		} else {
-			w.answer(gone)
-		}
+	defer p.mu.Unlock()
+	w := p.waiting[id]
+	if w == nil {
+		return nil // it has an answer
 	}
-	clear(p.waiting)
-	p.free = nil
+	if then, w.then = w.then, nil; then != nil {
+		p.drop(w)
+		return then
+	}
+	delete(p.waiting, id)
+	w.answered <- a // has room for the only answer
+	return nil
+}
+
+// lost answers all who wait on a connection that was lost.
+func (p *publisher) lost() {
+	p.mu.Lock()
+	ids := slices.Collect(maps.Keys(p.waiting))
 	p.mu.Unlock()
-	for _, then := range called {
-		then(gone)
+	gone := answer{err: nats.ErrDisconnected}
+	for _, id := range ids {
+		if then := p.answer(id, gone); then != nil {
+			then(gone)
+		}
 	}
 }
 
