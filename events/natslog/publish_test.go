@@ -66,8 +66,13 @@ func silentServer(t *testing.T) (nc *nats.Conn, s *server.Server) {
 	return nc, s
 }
 
+// publisherOn returns a publisher whose messages reach all who have subscribed on
+// nc before.
 func publisherOn(t *testing.T, nc *nats.Conn) *publisher {
 	t.Helper()
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	conn, err := wire.Open(nc, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -220,16 +225,13 @@ func TestMetadataIsReadAsByNats(t *testing.T) {
 
 func TestWhoSendsIsToldOnceWhatBecameOfIt(t *testing.T) {
 	nc, s := silentServer(t)
-	p := publisherOn(t, nc)
 	if _, err := nc.Subscribe("good", func(m *nats.Msg) {
 		_ = m.Respond([]byte(`{"stream":"S", "seq":7}`))
 		_ = m.Respond([]byte(`{"stream":"S", "seq":8}`)) // as from a server that leads from now on
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	p := publisherOn(t, nc)
 	told := make(chan answer, 10)
 	send := func(subject string) {
 		t.Helper()
@@ -289,9 +291,6 @@ func TestAnAcknowledgementThatComesTwiceIsNobodyElses(t *testing.T) {
 		_ = first.Respond([]byte(`{"stream":"S", "seq":1}`))
 		_ = m.Respond([]byte(`{"error":{"code":503,"err_code":10077}}`))
 	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	p := publisherOn(t, nc)

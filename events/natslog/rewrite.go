@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/docsaga/docsaga/events/natslog/wire"
 	"github.com/docsaga/docsaga/events/removed"
 )
 
@@ -33,6 +34,7 @@ func isClosed(c jetstream.StreamConfig) bool {
 // changed. So a shard is closed, saved, thinned on another server, and put back.
 type Rewriter struct {
 	nc   *nats.Conn
+	conn *wire.Conn
 	js   jetstream.JetStream
 	conf Config
 }
@@ -43,15 +45,17 @@ func NewRewriter(nc *nats.Conn, conf Config) (*Rewriter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("natslog: rewrite: %w", err)
 	}
-	return &Rewriter{nc: nc, js: js, conf: conf}, nil
+	conn, err := wire.Open(nc, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, fmt.Errorf("natslog: rewrite: %w", err)
+	}
+	return &Rewriter{nc: nc, conn: conn, js: js, conf: conf}, nil
 }
 
 // Log returns the log as it is, to be read only. It steps over what the set
 // has, too.
-func (r *Rewriter) Log(set removed.Set) *Log { return readOnly(r.nc, r.js, r.conf, set) }
-
-func readOnly(nc *nats.Conn, js jetstream.JetStream, conf Config, set removed.Set) *Log {
-	return &Log{nc: nc, js: js, conf: conf, log: slog.New(slog.DiscardHandler), removals: removals{set: set}}
+func (r *Rewriter) Log(set removed.Set) *Log {
+	return &Log{nc: r.nc, conn: r.conn, js: r.js, conf: r.conf, log: slog.New(slog.DiscardHandler), removals: removals{set: set}}
 }
 
 // A ShardState is what a rewriter finds.
