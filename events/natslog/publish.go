@@ -151,7 +151,11 @@ func (p *publisher) expire(w *waiter) {
 
 // take hands an acknowledgement to the one who waits for it.
 func (p *publisher) take(f *wire.Frame) {
-	id, ok := digitsOf(f.Subject()[len(p.prefix):])
+	subject := f.Subject()
+	if len(subject) < len(p.prefix) {
+		return // no server sends that here
+	}
+	id, ok := digitsOf(subject[len(p.prefix):])
 	if !ok {
 		return
 	}

@@ -31,11 +31,7 @@ import (
 // As long as ctx allows, Write tries again when the server does not answer.
 // It sets At only if it had to read the slot.
 func (l *Log) Write(ctx context.Context, e events.Event) (events.Event, error) {
-	w, ok := l.writes.Get().(*write)
-	if !ok {
-		w = &write{turn: make(chan turn, 1)}
-	}
-	w.event = e
+	w := l.newWrite(e)
 	stored, err := l.write(ctx, w)
 	if ctx.Err() == nil { // or another writer may be about to publish it
 		w.event, w.msg.Data = events.Event{}, nil
@@ -59,11 +55,7 @@ func (l *Log) Send(ctx context.Context, e events.Event, then func(stands bool)) 
 	default:
 		return false
 	}
-	w, ok := l.writes.Get().(*write)
-	if !ok {
-		w = &write{turn: make(chan turn, 1)}
-	}
-	w.event = e
+	w := l.newWrite(e)
 	err := l.make(ctx, w)
 	if err == nil {
 		err = l.publisher.send(&w.msg, func(a answer) {
@@ -108,6 +100,16 @@ func (l *Log) write(ctx context.Context, w *write) (events.Event, error) {
 			return events.Event{}, fmt.Errorf("natslog: write %s: %w (last answer: %w)", w.event.ID(), ctxErr, err)
 		}
 	}
+}
+
+// newWrite returns a write of e; its memory may have served another.
+func (l *Log) newWrite(e events.Event) *write {
+	w, ok := l.writes.Get().(*write)
+	if !ok {
+		w = &write{turn: make(chan turn, 1)}
+	}
+	w.event = e
+	return w
 }
 
 // make checks a write's event, and makes its message.
